@@ -1,0 +1,1 @@
+"""Channel adapters: one file per kind of channel, found through the entry-point group ``herenow.adapters``."""

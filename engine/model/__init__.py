@@ -1,0 +1,1 @@
+"""The vocabulary: frozen structs that are the only currency between stages."""
