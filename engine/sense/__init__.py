@@ -1,0 +1,7 @@
+"""Sense: geometry, the fence index, transitions and timers. Pure: signals and time in, transitions out."""
+
+from engine.sense.fences import FenceSet
+from engine.sense.fork import fork
+from engine.sense.sense import Sense
+
+__all__ = ["FenceSet", "Sense", "fork"]

@@ -1,0 +1,77 @@
+"""Which devices to look at, and when: rows in buckets of one second of journal time.
+
+A device sits in one bucket, never later than its earliest timer. When the bucket's turn comes the true time is worked
+out; a device whose timer has moved on (silence, with every fix) goes to a later bucket. So a fix moves nothing here,
+and a million armed timers cost four bytes each and no work.
+"""
+
+import heapq
+from array import array
+
+import numpy as np
+
+from engine.sense.arithmetic import Floats, Ints
+from engine.sense.columns import NEVER, Devices
+
+
+class TimerQueue:
+    """Buckets of device rows, soonest first. ``Devices.queued`` says which entry of a row counts."""
+
+    def __init__(self, devices: Devices) -> None:
+        self._devices = devices
+        self._buckets: dict[int, array[int]] = {}
+        self._order: list[int] = []
+
+    def arm(self, rows: Ints, due: Floats) -> None:
+        """See to it that each row is looked at no later than ``due`` (infinite: no need)."""
+        finite = np.flatnonzero(due < float(NEVER))
+        if not len(finite):
+            return
+        rows, second = rows[finite], np.floor(due[finite]).astype(np.int64)
+        sooner = np.flatnonzero(second < self._devices.queued[rows])
+        for row, bucket in zip(rows[sooner].tolist(), second[sooner].tolist(), strict=True):
+            if bucket < self._devices.queued[row]:
+                self._put(row, bucket)
+
+    def _put(self, row: int, bucket: int) -> None:
+        self._devices.queued[row] = bucket
+        rows = self._buckets.get(bucket)
+        if rows is None:
+            rows = self._buckets[bucket] = array("i")
+            heapq.heappush(self._order, bucket)
+        rows.append(row)
+
+    def _settle(self, silence: float) -> tuple[Ints, Floats]:
+        """The soonest bucket with its rows and their true times, after moving on what is due later."""
+        devices = self._devices
+        while self._order:
+            bucket = self._order[0]
+            rows = np.frombuffer(self._buckets.pop(bucket), np.int32).astype(np.int64)
+            rows = np.unique(rows[devices.queued[rows] == bucket])
+            due = devices.due(rows, silence)
+            later = np.floor(np.minimum(due, float(NEVER))) > bucket
+            devices.queued[rows[later]] = NEVER
+            heapq.heappop(self._order)
+            self.arm(rows[later], due[later])
+            rows, due = rows[~later], due[~later]
+            if len(rows):
+                self._buckets[bucket] = array("i", rows.tolist())
+                heapq.heappush(self._order, bucket)
+                return rows, due
+        return np.zeros(0, np.int64), np.zeros(0)
+
+    def earliest(self, silence: float) -> float | None:
+        """Journal time of the earliest timer."""
+        _, due = self._settle(silence)
+        return float(due.min()) if len(due) else None
+
+    def pop(self, received: float, silence: float) -> list[int]:
+        """Rows whose earliest timer is due at or before ``received``; they leave the queue until armed again."""
+        taken: list[int] = []
+        while True:
+            rows, due = self._settle(silence)
+            ready = due <= received
+            if not ready.any():
+                return taken
+            taken.extend(rows[ready].tolist())
+            self._devices.queued[rows[ready]] = NEVER
