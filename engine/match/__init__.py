@@ -1,0 +1,7 @@
+"""Which rules a cause wakes, and whether their conditions hold: True, False, or unknown."""
+
+from engine.match import history
+from engine.match.matcher import CompiledRule, Matcher, decisive
+from engine.match.situation import Situation, World
+
+__all__ = ["CompiledRule", "Matcher", "Situation", "World", "decisive", "history"]

@@ -1,0 +1,91 @@
+"""What a condition saw when it was looked at: a small tree, flattened to the lines of a trace."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.match.situation import Situation, Truth
+from engine.model.moment import Check
+from engine.model.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One condition as it came out. ``free``: when the answer turns by itself, where that is known."""
+
+    name: str
+    ok: bool | None
+    saw: Any = None
+    needs: str = ""
+    note: str = ""
+    where: str = ""
+    free: float | None = None
+    parts: "tuple[Seen, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A compiled condition: the fast answer, and the same answer with everything it saw."""
+
+    holds: Truth
+    look: Callable[[Situation], Seen]
+
+
+def negated(answer: bool | None) -> bool | None:
+    """Kleene's not."""
+    return None if answer is None else not answer
+
+
+def all_of(answers: Iterator[bool | None]) -> bool | None:
+    """Kleene's and, stopping at the first False."""
+    result: bool | None = True
+    for answer in answers:
+        if answer is False:
+            return False
+        if answer is None:
+            result = None
+    return result
+
+
+def any_of(answers: Iterator[bool | None]) -> bool | None:
+    """Kleene's or, stopping at the first True."""
+    result: bool | None = False
+    for answer in answers:
+        if answer:
+            return True
+        if answer is None:
+            result = None
+    return result
+
+
+def line(seen: Seen, unless: bool) -> tuple[Check, ...]:
+    """A line of ``only_if`` or ``unless`` as checks: first the line itself, with its reason, then its parts, deeper.
+
+    ``ok`` of the line says whether it lets the rule pass; of the parts, whether they hold.
+    """
+    ok = negated(seen.ok) if unless else seen.ok
+    needs = (f"not {seen.needs}" if seen.needs else "must not hold") if unless else seen.needs
+    reason = None if ok else (Reason.CONDITION if ok is False else Reason.UNKNOWN_VALUE)
+    note = seen.note or (_unknown_parts(seen) if ok is None else "")
+    head = _check(replace(seen, ok=ok, needs=needs, note=note, free=None if ok else seen.free), reason, 0)
+    return (head, *_parts(seen, 1))
+
+
+def _parts(seen: Seen, depth: int) -> Iterator[Check]:
+    for part in seen.parts:
+        yield _check(part, None, depth)
+        yield from _parts(part, depth + 1)
+
+
+def _check(seen: Seen, reason: Reason | None, depth: int) -> Check:
+    return Check(seen.name, seen.ok, seen.saw, seen.needs, seen.where, reason, seen.free, seen.note, depth)
+
+
+def _unknown_parts(seen: Seen) -> str:
+    """The notes of the parts that are unknown, so that the line itself names the field."""
+    notes: list[str] = []
+    for part in seen.parts:
+        if part.ok is None:
+            note = part.note or _unknown_parts(part)
+            notes += [note] if note and note not in notes else []
+    return "; ".join(notes)
