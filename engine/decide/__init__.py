@@ -1,0 +1,29 @@
+"""Eligibility, consent, limits, quiet hours, control groups, stock, ranking: a candidate becomes a decision."""
+
+from engine.decide.consent import consent_ok
+from engine.decide.decider import Decider
+from engine.decide.draft import Candidate, Decided
+from engine.decide.limits import cap_text, span
+from engine.decide.quiet import is_quiet, next_quiet, quiet_until
+from engine.decide.state import Audit, DecideState, apply_control, give_back, switch_key
+from engine.decide.zones import load_zone, resolve_zone, zone_names
+
+__all__ = [
+    "Audit",
+    "Candidate",
+    "DecideState",
+    "Decided",
+    "Decider",
+    "apply_control",
+    "cap_text",
+    "consent_ok",
+    "give_back",
+    "is_quiet",
+    "load_zone",
+    "next_quiet",
+    "quiet_until",
+    "resolve_zone",
+    "span",
+    "switch_key",
+    "zone_names",
+]

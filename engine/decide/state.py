@@ -1,0 +1,126 @@
+"""What deciding remembers beside the people: switches, counters, stock, and who pulled which switch."""
+
+import msgspec
+from msgspec import Struct, field
+
+from engine.decide.tally import Tally, count_second, tally_key
+from engine.model.moment import Cancel, Hold
+from engine.model.person import Person, Sent
+from engine.model.reason import Reason
+from engine.model.record import Control
+from engine.model.rule import Rule
+
+MAX_AUDIT = 1000
+
+
+class Audit(Struct, array_like=True):
+    """Who paused or resumed what, when (journal time), and why. ``by`` is "guard" for the blast guard."""
+
+    at: float
+    by: str
+    action: str
+    scope: str
+    id: str = ""
+    why: str = ""
+    drop: bool = False
+
+
+class DecideState(Struct):
+    """Plain data, changed only inside a step. ``switches`` holds those that are on, by :func:`switch_key`; ``stock``
+    how much of each offer is taken; ``rule_sends`` a rule's sends per second, for the guard; ``rule_totals`` by rule
+    and window."""
+
+    switches: dict[str, Hold] = field(default_factory=dict)
+    rule_sends: dict[str, dict[int, int]] = field(default_factory=dict)
+    rule_totals: dict[str, dict[str, Tally]] = field(default_factory=dict)
+    stock: dict[str, int] = field(default_factory=dict)
+    audit: list[Audit] = field(default_factory=list)
+
+    def switch(self, scope: str, id: str = "") -> Hold | None:
+        """The switch that is on for this scope and id, or None."""
+        return self.switches.get(switch_key(scope, id))
+
+    def pull(self, hold: Hold, drop: bool = False) -> None:
+        """Turn a switch on or off, and write down who did."""
+        key = switch_key(hold.scope, hold.id)
+        if hold.on:
+            self.switches[key] = hold
+        else:
+            self.switches.pop(key, None)
+            self._forgive(hold)
+        action = "pause" if hold.on else "resume"
+        self.audit.append(Audit(hold.at, hold.by, action, hold.scope, hold.id, hold.why, drop))
+        del self.audit[:-MAX_AUDIT]
+
+    def _forgive(self, hold: Hold) -> None:
+        """A person looked and let the rule go on: the guard counts from zero, or it would pause the rule at once."""
+        if hold.scope == "rule":
+            self.rule_sends.pop(hold.id, None)
+        elif hold.scope == "all":
+            self.rule_sends.clear()
+
+    def dump(self) -> bytes:
+        """As msgpack."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def load(cls, blob: bytes) -> "DecideState":
+        """The inverse; raises ``msgspec.DecodeError``."""
+        return msgspec.msgpack.decode(blob, type=cls)
+
+
+def switch_key(scope: str, id: str = "") -> str:
+    """``rule:morning-coffee``; everything is ``all:``."""
+    return f"{scope}:{id}"
+
+
+def reserve(person: Person, state: DecideState, rule: Rule, sent: Sent, now: float, project_zone: str) -> None:
+    """Take what a send or hold needs: the person's limits, the rule's totals and minute, the offer's stock."""
+    person.sent.append(sent)
+    if sent.offer is not None:
+        state.stock[sent.offer] = state.stock.get(sent.offer, 0) + 1
+    count_second(state.rule_sends.setdefault(rule.id, {}), sent.at, now)
+    windows = {tally_key(cap): cap.per for cap in rule.limits.total}
+    for key in sent.totals:
+        tally = state.rule_totals.setdefault(rule.id, {}).setdefault(key, Tally(windows[key], project_zone))
+        tally.zone = project_zone
+        tally.add(sent.at, now)
+
+
+def give_back(person: Person, state: DecideState, moment: str) -> bool:
+    """Undo a reservation: caps, limits, totals and stock. False when there is none (any more): asking twice is
+    harmless. The guard's minute stays as it is: it counts what was decided."""
+    index = next((i for i, sent in enumerate(person.sent) if sent.moment == moment), None)
+    if index is None:
+        return False
+    sent = person.sent.pop(index)
+    if sent.offer is not None:
+        left = state.stock.get(sent.offer, 0) - 1
+        if left > 0:
+            state.stock[sent.offer] = left
+        else:
+            state.stock.pop(sent.offer, None)
+    for key in sent.totals:
+        state.rule_totals[sent.rule][key].remove(sent.at)
+    return True
+
+
+def apply_control(state: DecideState, control: Control, now: float) -> tuple[list[Hold], list[Cancel]]:
+    """Pull a kill switch: what ``begin_send`` must obey from now on and, on a resume that drops, what is cancelled."""
+    id = "" if control.scope == "all" else control.id
+    hold = Hold(control.scope, id, control.action == "pause", control.why, control.by, now)
+    dropping = control.action == "resume" and control.drop
+    state.pull(hold, drop=dropping)
+    return [hold], [_drop(control.scope, id)] if dropping else []
+
+
+def _drop(scope: str, id: str) -> Cancel:
+    match scope:
+        case "rule":
+            return Cancel(Reason.DROPPED, rule=id)
+        case "channel":
+            return Cancel(Reason.DROPPED, channel=id)
+        case "geofence":
+            return Cancel(Reason.DROPPED, fence=id)
+        case _:
+            return Cancel(Reason.DROPPED)
