@@ -1,0 +1,87 @@
+"""What a YAML file holds, with the place of everything. By YAML 1.2 ``no``, ``12:30`` and ``0123`` are text."""
+
+import math
+import re
+from typing import Any
+
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_BIGGEST = 2**63
+
+
+class Node:
+    """Anything in a file: where it begins, and how many nodes it stands for (aliases counted in full)."""
+
+    __slots__ = ("column", "line", "size")
+
+    def __init__(self, line: int, column: int) -> None:
+        self.line, self.column, self.size = line, column, 1
+
+
+class Scalar(Node):
+    """A text, number, true/false or nothing. ``text`` is what was written, ``quoted`` whether in quotes or a block."""
+
+    __slots__ = ("end_column", "end_line", "quoted", "text", "value")
+
+    def __init__(self, line: int, column: int, text: str, quoted: bool = False) -> None:
+        super().__init__(line, column)
+        self.text, self.quoted = text, quoted
+        self.end_line, self.end_column = line, column
+        self.value = text if quoted else resolve(text)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing was written (or only ``null``)."""
+        return self.value is None or self.text == ""
+
+
+class Items(Node):
+    """A list."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.items: list[Node] = []
+
+
+class Mapping(Node):
+    """Keys (always text, in file order) and what they hold; ``keys`` has the place of each key."""
+
+    __slots__ = ("entries", "keys")
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.entries: dict[str, Node] = {}
+        self.keys: dict[str, Scalar] = {}
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """A plain scalar's value by the core schema of YAML 1.2, where it is a finite number of 64 bits; else its text."""
+    if text in _WORDS:
+        value: bool | None = _WORDS[text]
+        return value
+    if text[:1] not in "+-.0123456789" or len(text) > 32:
+        return text
+    if _INT.fullmatch(text):
+        number = int(text)
+        return number if -_BIGGEST <= number < _BIGGEST else float(number)
+    if _FLOAT.fullmatch(text):
+        value_ = float(text)
+        return value_ if math.isfinite(value_) else text
+    return text
+
+
+def plain(node: Node) -> Any:
+    """A node as ordinary Python data."""
+    if isinstance(node, Items):
+        return [plain(item) for item in node.items]
+    if isinstance(node, Mapping):
+        return {key: plain(value) for key, value in node.entries.items()}
+    assert isinstance(node, Scalar)
+    return node.value

@@ -1,0 +1,158 @@
+"""``rules/*.yaml`` to rules."""
+
+import re
+from typing import Any
+
+from engine.author.conditions import read_conditions
+from engine.author.durations import parse_cap, parse_duration, parse_share
+from engine.author.message import read_message
+from engine.author.nodes import Mapping, Node, Scalar
+from engine.author.report import TextError, clip
+from engine.author.source import Source
+from engine.author.times import parse_runs
+from engine.author.triggers import read_when
+from engine.model.rule import Cap, Conversion, Limits, Rule
+
+_ID = re.compile(r"\w[\w.\-]{0,99}")
+_EVENT = re.compile(r"[^\s,]{1,100}")
+_STATUS = ("live", "draft", "paused", "ended")
+_PURPOSE = ("marketing", "service", "transactional")
+_KEYS = (
+    *("about", "owner", "status", "purpose", "runs", "priority", "journey", "stage", "when", "only_if", "unless"),
+    *("offer", "message", "limits", "cooldown", "conversion", "control_group"),
+)
+_LATER = ("variants", "score", "canary", "fallback", "estimate")  # announced, and not in this version
+
+
+def read_rules(source: Source) -> list[tuple[Rule, Scalar]]:
+    """The rules of one file with the place of each id. Mistakes are told to the source; wrong rules left out."""
+    root = source.root
+    if root is None or (isinstance(root, Scalar) and root.empty):
+        return []
+    top = source.mapping(root, "the file")
+    if top is None:
+        return []
+    for key, place in top.keys.items():
+        if key != "rules":
+            _unknown_top(source, place, key, top.entries[key])
+    if "rules" not in top.entries:
+        return []
+    found = [
+        (_rule(source, key, place, node), place) for key, place, node in source.entries(top.entries["rules"], "rules")
+    ]
+    return [(rule, place) for rule, place in found if rule is not None]
+
+
+def _unknown_top(source: Source, place: Scalar, key: str, value: Node) -> None:
+    if isinstance(value, Mapping) and ("when" in value.entries or "message" in value.entries):
+        fix = "Put it under 'rules:', indented by two spaces."
+        return source.error(place, "UNKNOWN_KEY", f"The rule '{clip(key)}' stands outside 'rules'.", fix)
+    if key in ("segments", "offers", "journeys"):
+        fix = f"Put them into rules/{key}.yaml."
+        return source.error(place, "UNKNOWN_KEY", f"'{key}' cannot be in a file of rules.", fix)
+    return source.unknown_key(place, key, "the file", ("rules",))
+
+
+def _rule(source: Source, key: str, place: Scalar, node: Node) -> Rule | None:
+    if not _ID.fullmatch(key):
+        fix = "Use letters, digits, - _ and . (at most 100), beginning with a letter or digit."
+        source.error(place, "BAD_VALUE", f"'{clip(key)}' cannot be the id of a rule.", fix)
+    rule = source.mapping(node, f"rule '{clip(key)}'")
+    if rule is None:
+        return None
+    before = source.told.get("error", 0)
+    _check_keys(source, key, place, rule)
+    fields: dict[str, Any] = _words(source, rule) | _parts(source, rule)
+    when = read_when(source, rule.entries["when"]) if "when" in rule.entries else ()
+    message = read_message(source, rule.entries["message"]) if "message" in rule.entries else None
+    wrong = source.told.get("error", 0) > before
+    if wrong or message is None or not when:
+        return None
+    if fields.get("purpose", "marketing") == "marketing" and "conversion" not in fields:
+        fix = "Add 'conversion:' with the event it is for, to see whether it works."
+        source.tell(place, "warning", "NO_CONVERSION", f"The marketing rule '{clip(key)}' has no conversion.", fix)
+    return Rule(id=key, when=when, message=message, where=source.where(place), **fields)
+
+
+def _check_keys(source: Source, key: str, place: Scalar, rule: Mapping) -> None:
+    for name, at in rule.keys.items():
+        if name in _LATER:
+            source.error(at, "NOT_YET", f"'{name}' comes with a later version.", "Delete it until then.")
+        elif name not in _KEYS:
+            source.unknown_key(at, name, "a rule", _KEYS)
+    for name, example in (("when", "'when:' with 'enters: tag cafe'"), ("message", "'message:' with a title")):
+        if name not in rule.entries:
+            source.error(place, "MISSING", f"The rule '{clip(key)}' has no '{name}'.", f"Add {example}.")
+    if "stage" in rule.entries and "journey" not in rule.entries:
+        source.error(rule.keys["stage"], "MISSING", "A stage belongs to a journey.", "Add 'journey:' with its name.")
+
+
+def _words(source: Source, rule: Mapping) -> dict[str, Any]:
+    """The keys that are one word or text."""
+    fields: dict[str, Any] = {}
+    for name in ("about", "owner"):
+        if name in rule.entries:
+            fields[name] = source.text(rule.entries[name], name)
+    for name, allowed in (("status", _STATUS), ("purpose", _PURPOSE)):
+        if name in rule.entries:
+            fields[name] = source.choice(rule.entries[name], name, allowed)
+    for name in ("journey", "offer"):
+        if name in rule.entries:
+            fields[name] = source.text(rule.entries[name], name)
+            source.use(name, fields[name] or "", rule.entries[name])
+    if "stage" in rule.entries:
+        fields["stage"] = source.text(rule.entries["stage"], "stage")
+        source.use("stage", f"{fields.get('journey')}\n{fields['stage']}", rule.entries["stage"])
+    return fields
+
+
+def _parts(source: Source, rule: Mapping) -> dict[str, Any]:
+    """The keys with a form of their own."""
+    fields: dict[str, Any] = {}
+    get = rule.entries.get
+    for name, parser in (("runs", parse_runs), ("cooldown", parse_duration), ("control_group", parse_share)):
+        if (node := get(name)) is not None:
+            fields[name] = source.parse(node, name, parser)
+    if (node := get("priority")) is not None:
+        fields["priority"] = source.number(node, "priority", 0, 100)
+    for name in ("only_if", "unless"):
+        if (node := get(name)) is not None:
+            fields[name] = read_conditions(source, node, name)
+    if (node := get("limits")) is not None:
+        fields["limits"] = _limits(source, node)
+    if (node := get("conversion")) is not None:
+        fields["conversion"] = _conversion(source, node)
+    return fields
+
+
+def _limits(source: Source, node: Node) -> Limits:
+    limits = source.mapping(node, "limits", ("per_person", "total"))
+    caps: dict[str, tuple[Cap, ...]] = {}
+    for name in ("per_person", "total"):
+        if limits is not None and name in limits.entries:
+            found = (source.parse(item, name, parse_cap) for item in source.each(limits.entries[name], name))
+            caps[name] = tuple(cap for cap in found if cap is not None)
+    return Limits(**caps)
+
+
+def _conversion(source: Source, node: Node) -> Conversion | None:
+    """``conversion: purchase``, or with the event and how long it counts."""
+    if isinstance(node, Scalar) and not node.empty:
+        event = source.parse(node, "conversion", _event)
+        return None if event is None else Conversion(event)
+    conversion = source.mapping(node, "conversion", ("event", "within"))
+    if conversion is None:
+        return None
+    if "event" not in conversion.entries:
+        source.error(node, "MISSING", "The conversion has no event.", "Add for example 'event: purchase'.")
+        return None
+    event = source.parse(conversion.entries["event"], "event", _event)
+    within = conversion.entries.get("within")
+    seconds = source.parse(within, "within", parse_duration) if within is not None else None
+    return None if event is None else Conversion(event) if seconds is None else Conversion(event, seconds)
+
+
+def _event(text: str) -> str:
+    if not _EVENT.fullmatch(text):
+        raise TextError(f"'{clip(text)}' is no event.", "Write one word, for example purchase.")
+    return text

@@ -1,0 +1,164 @@
+"""Reading one authored YAML file: typed access to its nodes, with every mistake collected instead of raised."""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from engine.author import quoting
+from engine.author.nodes import Items, Mapping, Node, Scalar
+from engine.author.report import TextError, clip, nearest
+from engine.author.yaml import load
+from engine.errors import Finding, Severity
+
+T = TypeVar("T")
+
+MAX_TEXT = 2000  # characters of one authored line
+_MAX_FINDINGS = 200  # kept of each severity
+_TOLD = {"text": "a text", "list": "a list", "mapping": "keys with values", "number": "a number"}
+
+
+class Use(Struct, frozen=True):
+    """A name that something else must declare (``kind``: fence, tag, segment, offer, channel…), and where it stands."""
+
+    kind: str
+    name: str
+    file: str
+    line: int
+    column: int
+    seconds: float = 0.0  # of a dwell
+
+
+class Source:
+    """One file: its root node, and what was found and named while reading it."""
+
+    def __init__(self, file: str, data: bytes) -> None:
+        document, findings = load(file, data)
+        self.file, self.root, self.lines = file, document.root, document.lines
+        self.findings: list[Finding] = findings
+        self.told: dict[str, int] = {}  # how many of each severity, those not kept included
+        self.uses: list[Use] = []
+        self.fields: tuple[str, ...] = ()  # declared in schema.yaml: offered where a name is wrong
+
+    # -------------------------------------------------------------- telling
+
+    def tell(self, node: Node, severity: Severity, code: str, problem: str, fix: str = "", shift: int = 0) -> None:
+        """Note a finding at a node, ``shift`` columns into it."""
+        self.told[severity] = self.told.get(severity, 0) + 1
+        if self.told[severity] <= _MAX_FINDINGS:
+            place = (node.line, node.column + shift)
+            self.findings.append(Finding(self.file, *place, severity, code, problem, fix))
+
+    def error(self, node: Node, code: str, problem: str, fix: str = "", shift: int = 0) -> None:
+        """Note an error at a node."""
+        self.tell(node, "error", code, problem, fix, shift)
+
+    def wrong(self, node: Node, what: str, wanted: str) -> None:
+        """Note that ``what`` is not a text, list or mapping, with the corrected line where quotes would mend it."""
+        if isinstance(node, Scalar) and node.empty:
+            return self.error(node, "MISSING", f"'{what}' is empty.", f"Give it {_TOLD[wanted]}, or delete the line.")
+        correction = quoting.correct(self.lines, node.line - 1, force=True) if wanted == "text" else None
+        if correction is not None:
+            return self.error(node, "NEEDS_QUOTES", correction.problem, correction.fix)
+        return self.error(node, "WRONG_TYPE", f"'{what}' must be {_TOLD[wanted]}.", _shape_fix(what, wanted))
+
+    def use(self, kind: str, name: str, node: Node, seconds: float = 0.0) -> None:
+        """Note a name that something else must declare."""
+        self.uses.append(Use(kind, name, self.file, node.line, node.column, seconds))
+
+    def where(self, node: Node) -> str:
+        """``file:line``."""
+        return f"{self.file}:{node.line}"
+
+    # -------------------------------------------------------------- reading
+
+    def mapping(self, node: Node, what: str, known: Collection[str] | None = None) -> Mapping | None:
+        """The node as a mapping with only ``known`` keys (None: any); wrong keys are told and left in."""
+        if not isinstance(node, Mapping):
+            self.wrong(node, what, "mapping")
+            return None
+        if known is not None:
+            for key, place in node.keys.items():
+                if key not in known:
+                    self.unknown_key(place, key, what, known)
+        return node
+
+    def unknown_key(self, place: Node, key: str, what: str, known: Collection[str]) -> None:
+        """Tell an unknown key."""
+        near = nearest(key, known)
+        fix = f"Did you mean '{near}'?" if near else f"Known: {', '.join(known)}."
+        self.error(place, "UNKNOWN_KEY", f"'{clip(key)}' is no key of {what}.", fix)
+
+    def text(self, node: Node, what: str, longest: int = MAX_TEXT) -> str | None:
+        """The node as a text (numbers as written)."""
+        if not isinstance(node, Scalar) or node.empty:
+            self.wrong(node, what, "text")
+            return None
+        if len(node.text) > longest:
+            self.error(node, "TOO_LARGE", f"'{what}' is longer than {longest} characters.", "Shorten it.")
+            return None
+        return node.text.strip()
+
+    def choice(self, node: Node, what: str, allowed: Collection[str]) -> str | None:
+        """The node as one of the allowed words."""
+        text = self.text(node, what)
+        if text is None or text in allowed:
+            return text
+        near = nearest(text, allowed)
+        fix = f"Did you mean '{near}'?" if near else f"One of: {', '.join(allowed)}."
+        self.error(node, "BAD_VALUE", f"'{clip(text)}' is no {what}.", fix)
+        return None
+
+    def number(self, node: Node, what: str, low: float, high: float) -> float | None:
+        """The node as a number from ``low`` to ``high``."""
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
+            return float(value)
+        shown = f" '{clip(node.text)}'" if isinstance(node, Scalar) and not node.empty else ""
+        self.error(node, "BAD_VALUE", f"'{what}'{shown} must be a number from {low:g} to {high:g}.")
+        return None
+
+    def parse(self, node: Node, what: str, parser: Callable[[str], T]) -> T | None:
+        """The node's text through a parser that raises ``TextError``."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        try:
+            return parser(text)
+        except TextError as error:
+            assert isinstance(node, Scalar)
+            shift = error.column + node.quoted if node.line == node.end_line else 0
+            self.error(node, "BAD_VALUE", f"{what}: {error.problem}", error.fix, shift)
+            return None
+
+    def each(self, node: Node, what: str) -> Iterator[Node]:
+        """The items of a list, or the node itself where it is not one; an empty list is told."""
+        if isinstance(node, Items):
+            if not node.items:
+                self.error(node, "MISSING", f"'{what}' is an empty list.", "Give it an item, or delete the line.")
+            yield from node.items
+        else:
+            yield node
+
+    def entries(self, node: Node, what: str) -> Iterator[tuple[str, Scalar, Node]]:
+        """The entries of a mapping of named things: key, the key's place, the value."""
+        mapping = self.mapping(node, what)
+        if mapping is not None:
+            for key, value in mapping.entries.items():
+                yield key, mapping.keys[key], value
+
+
+def _shape_fix(what: str, wanted: str) -> str:
+    if wanted == "mapping":
+        return f"Write '{what}:' and below it, indented, one 'key: value' a line."
+    return f"Write '{what}:' and below it, indented, '- item' lines." if wanted == "list" else "Write one line of text."
+
+
+def entry(mapping: Mapping, key: str) -> Node | None:
+    """The value of a key, or None when it is absent."""
+    return mapping.entries.get(key)
+
+
+def scalar_text(node: Any) -> str:
+    """The text of a scalar; empty for anything else."""
+    return node.text if isinstance(node, Scalar) else ""
