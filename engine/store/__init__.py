@@ -1,0 +1,1 @@
+"""Where everything durable lives: the journal, the outbox, the moment feed, checkpoints and objects."""
