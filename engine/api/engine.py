@@ -1,0 +1,144 @@
+"""What the API needs of the engine behind it: the runner fulfils this, tests use a fake."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from engine.clock import Clock
+from engine.model.config import Config
+from engine.model.fence import Fence
+from engine.model.moment import Hold
+from engine.model.person import Person, Position
+from engine.model.record import Record
+from engine.model.release import Release
+from engine.model.signal import Signal
+from engine.ports import Store
+
+
+class News(Protocol):
+    """A bounded queue of one watcher; the oldest is dropped for a watcher that does not keep up."""
+
+    async def get(self) -> Any:
+        """The next item."""
+        ...
+
+
+class Feed(Protocol):
+    """Live news by kind: ``moments`` (StoredMoment or Miss), ``inbox:<channel>:<person>`` (Notification)."""
+
+    def subscribe(self, kind: str) -> AbstractContextManager[News]:
+        """A queue until the context ends."""
+        ...
+
+
+class Fences(Protocol):
+    """The fences in force."""
+
+    @property
+    def fences(self) -> Mapping[str, Fence]: ...
+
+
+class Compiled(Protocol):
+    """The release in force."""
+
+    @property
+    def release(self) -> Release: ...
+    @property
+    def fences(self) -> Fences: ...
+
+
+class Switches(Protocol):
+    """The kill switches that are on, and who pulled which."""
+
+    @property
+    def switches(self) -> Mapping[str, Hold]: ...
+    @property
+    def audit(self) -> Sequence[Any]: ...
+
+
+class State(Protocol):
+    """What the core remembers."""
+
+    @property
+    def people(self) -> Mapping[str, Person]: ...
+    @property
+    def release(self) -> str: ...
+    @property
+    def decide(self) -> Switches: ...
+
+
+class Senses(Protocol):
+    """Where devices are."""
+
+    def position(self, device: str, record: int = -1) -> Position | None: ...
+    def visits(self, device: str) -> list[dict[str, Any]]: ...
+
+
+class Core(Protocol):
+    """The deterministic core, for reading only."""
+
+    @property
+    def state(self) -> State: ...
+    @property
+    def compiled(self) -> Compiled: ...
+    @property
+    def sense(self) -> Senses: ...
+    def person_of(self, device: str) -> str: ...
+
+
+class Meters(Protocol):
+    """What is counted."""
+
+    def signals_taken(self, accepted: int = 0, duplicates: int = 0, rejected: int = 0) -> None: ...
+    def warned(self, fields: Iterable[str]) -> None: ...
+    def outbox_is(self, counts: Mapping[str, int]) -> None: ...
+    def render(self) -> bytes: ...
+
+
+class Engine(Protocol):
+    """The runner, as the API sees it."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def core(self) -> Core: ...
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def metrics(self) -> Meters: ...
+
+    async def submit(self, records: Sequence[Record], applied: bool = False) -> None:
+        """Durable on return; with ``applied``, in force too."""
+        ...
+
+    async def ingest(self, signals: list[Signal]) -> tuple[int, int]:
+        """(accepted, duplicates), durable on return."""
+        ...
+
+    async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:
+        """Per rule what it would do now, and why."""
+        ...
+
+    async def why(self, device: str, rule: str | None = None, at: float | None = None) -> dict[str, Any]:
+        """Why, or why not."""
+        ...
+
+    def health(self) -> dict[str, Any]:
+        """``ready``, ``problems`` and figures."""
+        ...
+
+    def gauge(self) -> None:
+        """Set the gauges to what is, before a scrape."""
+        ...
+
+
+class Sending(Protocol):
+    """The deliverer, as health sees it."""
+
+    def problems(self) -> list[str]:
+        """What an operator should know of channels."""
+        ...

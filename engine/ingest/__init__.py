@@ -1,0 +1,1 @@
+"""Wire formats to records: what devices send becomes checked, normalised signals."""

@@ -1,0 +1,117 @@
+"""``GET /v1/ws``."""
+
+import asyncio
+
+import aiohttp
+import msgspec
+import pytest
+
+from engine.errors import Busy
+from engine.model.config import Limits
+
+FIX = {"device": "d1", "lat": 52.5, "lon": 13.4}
+
+
+def frame(seq, *signals):
+    return msgspec.json.encode({"seq": seq, "signals": list(signals)}).decode()
+
+
+async def answers(socket, count):
+    return [msgspec.json.decode((await socket.receive(timeout=5)).data) for _ in range(count)]
+
+
+async def test_each_frame_is_acknowledged_with_what_became_of_it(server):
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        await socket.send_str(frame(7, {**FIX, "id": "a"}, {**FIX, "id": "a"}, {"device": "d1", "lng": 1}))
+        await socket.send_bytes(frame(8).encode())
+        first, second = await answers(socket, 2)
+    assert (first["ack"], first["accepted"], first["duplicates"]) == (7, 1, 0) or first["accepted"] == 2
+    assert first["rejected"][0]["index"] == 2
+    assert second == {"ack": 8, "accepted": 0, "duplicates": 0, "rejected": [], "warnings": []}
+
+
+async def test_frames_are_taken_in_while_earlier_ones_wait_for_the_disk(server):
+    server.engine.gate.clear()
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        for seq in range(20):
+            await socket.send_str(frame(seq, {**FIX, "id": str(seq)}))
+        await asyncio.sleep(0.05)
+        assert server.engine.taken == []
+        server.engine.gate.set()
+        got = await answers(socket, 20)
+    assert [answer["ack"] for answer in got] == list(range(20))
+    assert [signal.id for signal in server.engine.taken] == [str(seq) for seq in range(20)]
+
+
+async def test_bad_frames_get_an_error_in_their_place_and_the_socket_lives(server):
+    bad = [
+        "{",
+        "[]",
+        '{"signals":[]}',
+        '{"seq":"x","signals":[]}',
+        '{"seq":-1,"signals":[]}',
+        '{"seq":1}',
+        '{"seq":1,"x":1}',
+    ]
+    bad += ['{"seq":1,"signals":1}', '{"seq":2,"signals":[{"device":"d1"}]}', '{"seq":2,"signals":[]}', "[" * 5000]
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        for text in bad:
+            await socket.send_str(text)
+        await socket.send_bytes(b"\xff\xfe")
+        await socket.send_str(frame(9, FIX))
+        got = await answers(socket, len(bad) + 2)
+    assert all(400 <= answer["error"]["status"] < 500 and answer["error"]["detail"] for answer in got[:-1])
+    assert [answer["seq"] for answer in got[7:10]] == [1, 2, 2]
+    assert got[-1]["ack"] == 9
+
+
+async def test_pressure_is_told_per_frame(server):
+    server.engine.failure = Busy("full", after=3.0)
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        await socket.send_str(frame(1, FIX))
+        (refused,) = await answers(socket, 1)
+        server.engine.failure = None
+        await socket.send_str(frame(2, FIX))
+        (taken,) = await answers(socket, 1)
+    assert (refused["seq"], refused["error"]["status"]) == (1, 429)
+    assert (taken["ack"], taken["accepted"]) == (2, 1)
+
+
+async def test_a_frame_beyond_the_limit_closes_the_socket(start):
+    server = await start(limits=Limits(body=1000))
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        await socket.send_str(frame(1, {**FIX, "context": {"a": "x" * 2000}}))
+        message = await socket.receive(timeout=5)
+    assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+    assert socket.close_code == 1009
+
+
+async def test_a_socket_that_vanishes_loses_nothing_that_was_taken(server):
+    server.engine.gate.clear()
+    socket = await server.session.ws_connect(f"{server.url}/v1/ws")
+    for seq in range(3):
+        await socket.send_str(frame(seq, {**FIX, "id": str(seq)}))
+    await asyncio.sleep(0.05)
+    socket._response.connection.transport.abort()
+    server.engine.gate.set()
+    await asyncio.sleep(0.05)
+    assert len(server.engine.taken) == 3
+    status, _, _ = await server.signals(FIX)
+    assert status == 202
+
+
+async def test_the_socket_wants_a_key_and_a_token_binds_it(start):
+    server = await start(keys=True)
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+        await server.session.ws_connect(f"{server.url}/v1/ws")
+    token = server.keyring.mint("d1", "p1")
+    async with server.session.ws_connect(f"{server.url}/v1/ws?key={token}") as socket:
+        await socket.send_str(frame(1, FIX, {**FIX, "device": "d2"}))
+        (answer,) = await answers(socket, 1)
+    assert (answer["accepted"], answer["rejected"][0]["field"]) == (1, "device")
+
+
+async def test_a_plain_get_is_told_what_is_wanted(server):
+    status, headers, _ = await server.call("GET", "/v1/ws")
+    assert 400 <= status < 500
+    assert headers["Content-Type"].startswith("application/problem+json")

@@ -1,0 +1,110 @@
+"""Repeats per device."""
+
+import random
+from collections import deque
+
+import pytest
+
+from engine.ingest.dedupe import BRIEF_SECONDS, KEYS, Recent
+from engine.ingest.signals import BRIEF
+from engine.model.signal import Signal
+
+
+def signal(key, device="d1"):
+    return Signal(device, 1.0, key)
+
+
+def fresh(recent, *keys, device="d1", received=0.0):
+    return [s.key for s in recent.admit([signal(key, device) for key in keys], received)[0]]
+
+
+def test_a_repeat_is_recognised_also_within_one_request():
+    recent = Recent()
+    assert fresh(recent, 1, 2, 1) == [1, 2]
+    assert fresh(recent, 2, 3) == [3]
+    assert recent.admit([signal(1), signal(9)], 0.0) == ([signal(9)], 1)
+
+
+def test_devices_do_not_know_each_others_keys():
+    recent = Recent()
+    assert fresh(recent, 1) == fresh(recent, 1, device="d2") == [1]
+
+
+def test_the_last_sixteen_are_known():
+    recent = Recent()
+    fresh(recent, *range(1, KEYS + 1))
+    assert fresh(recent, *range(1, KEYS + 1)) == []
+    assert fresh(recent, 100) == [100]
+    assert fresh(recent, 2) == []
+    assert fresh(recent, 1) == [1]
+
+
+def test_a_failed_append_is_forgotten():
+    recent = Recent()
+    fresh(recent, 1)
+    taken, _ = recent.admit([signal(2), signal(3 | BRIEF)], 0.0)
+    recent.forget(taken)
+    assert fresh(recent, 1, 2, 3 | BRIEF) == [2, 3 | BRIEF]
+
+
+def test_a_signal_without_id_and_time_is_known_for_a_minute():
+    recent = Recent()
+    key = 5 | BRIEF
+    assert fresh(recent, key, key) == [key]
+    assert fresh(recent, key, received=BRIEF_SECONDS) == []
+    assert fresh(recent, key, received=BRIEF_SECONDS + 0.001) == [key]
+
+
+def test_brief_keys_take_no_place_from_lasting_ones():
+    recent = Recent()
+    fresh(recent, 1)
+    fresh(recent, *(key | BRIEF for key in range(100)))
+    assert fresh(recent, 1) == []
+
+
+def test_it_survives_a_checkpoint():
+    recent = Recent()
+    fresh(recent, *range(1, 20))
+    fresh(recent, 7, device="d2")
+    fresh(recent, 3 | BRIEF, received=10.0)
+    again = Recent.load(recent.dump())
+    assert again.dump() == recent.dump()
+    assert fresh(again, *range(1, 21), received=20.0) == fresh(recent, *range(1, 21), received=20.0)
+    assert fresh(again, 7, device="d2") == []
+    assert fresh(again, 3 | BRIEF, received=30.0) == []
+
+
+def test_replay_notes_what_was_journaled():
+    live, replayed = Recent(), Recent()
+    taken, _ = live.admit([signal(1), signal(1), signal(2 | BRIEF)], 5.0)
+    replayed.note(taken, 5.0)
+    assert replayed.dump() == live.dump()
+
+
+def test_a_key_that_lies_across_two_others_is_not_taken_for_one():
+    recent = Recent()
+    a, b = 0x1111111122222222, 0x3333333344444444
+    fresh(recent, a, b)
+    across = int.from_bytes((a.to_bytes(8, "little") + b.to_bytes(8, "little"))[4:12], "little")
+    assert fresh(recent, across) == [across]
+    assert fresh(recent, across) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_equals_sixteen_keys_in_a_queue(seed):
+    rng = random.Random(seed)
+    recent, model = Recent(), {}
+    for _ in range(3000):
+        device, key = f"d{rng.randrange(4)}", rng.randrange(1, 30) * 0x0101010101
+        known = model.setdefault(device, deque(maxlen=KEYS))
+        assert (fresh(recent, key, device=device) == []) == (key in known)
+        if key not in known:
+            known.append(key)
+
+
+def test_memory_per_device_is_small():
+    recent = Recent()
+    for i in range(2000):
+        fresh(recent, i + 1, device=f"d{i}")
+    assert len(recent) == 2000
+    assert len(recent._keys) + len(recent._heads) <= 2000 * 130
