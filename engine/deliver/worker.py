@@ -1,0 +1,273 @@
+"""The outbox worker: due rows → point of no return → adapter → the attempt's record.
+
+Nothing here decides anything: what a result means for the moment is the core's, told by the ``Attempt`` record.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+import structlog
+
+from engine.clock import Clock
+from engine.deliver import call
+from engine.deliver.lane import Lane, LanePolicy, LaneStatus
+from engine.deliver.retry import attempt_of, homeless, interrupted
+from engine.errors import Busy, StoreError
+from engine.model.moment import OutboxRow, Result
+from engine.model.record import Attempt
+from engine.ports import Adapter, Journal, Store
+
+_log = structlog.get_logger("deliver")
+
+POLL = 1.0  # real seconds between looks while rows are due that cannot begin (paused, breaker open, lane full)
+LONGEST_REST = 30.0  # seconds of the clock: a clock that was set forward is noticed
+SWEEP = 256  # rows looked through for expired ones in a lane that cannot begin any
+PROBES = 16  # rows a half-open breaker chooses its probe from
+CHUNK = 512  # records given to the journal at once at start
+WORST_PAUSE = 5.0  # real seconds between tries to record a result
+
+
+class Deliverer:
+    """Sends what is due, each channel in its own lane: slots, time bound, breaker. None holds up another.
+
+    ``recover`` once at start, before ``run`` and while the journal takes records; ``wake`` after every commit that
+    added or settled rows, and after a switch was released. A result that the journal refuses is kept and offered until
+    it is in; its row stays ``sending`` meanwhile and is not sent again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        clock: Clock,
+        channels: Mapping[str, Adapter],
+        *,
+        policies: Mapping[str, LanePolicy] | None = None,
+        random: Random | None = None,
+        grace: float = 5.0,
+    ) -> None:
+        """``policies``: bounds per channel (see ``lane_policies``); ``grace``: real seconds that sends under way are
+        given when ``run`` is cancelled."""
+        self._store, self._journal, self._clock = store, journal, clock
+        given = policies or {}
+        self._lanes = {name: Lane(name, channels[name], given.get(name, LanePolicy())) for name in sorted(channels)}
+        self._random = random or Random()  # noqa: S311  jitter, not a secret
+        self._grace = grace
+        self._woken = asyncio.Event()
+        self._hand: set[str] = set()  # notifications begun here whose record is not yet applied
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._doubtful: list[str] = []
+        self._stopping = False
+        self._trouble = ""
+
+    # ------------------------------------------------------------------ what others call
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._woken.set()
+
+    def status(self) -> list[LaneStatus]:
+        """How every channel stands."""
+        return [lane.status() for lane in self._lanes.values()]
+
+    def problems(self) -> list[str]:
+        """Sentences for health: what keeps messages from leaving."""
+        found = [f"outbox: {self._trouble}"] if self._trouble else []
+        for status in self.status():
+            if status.breaker != "closed":
+                found.append(f"channel '{status.channel}' is left alone after repeated failures ({status.problem})")
+            if status.unrecorded:
+                found.append(f"channel '{status.channel}': {status.unrecorded} results wait for the journal")
+        return found
+
+    async def recover(self) -> None:
+        """Settle what a stopped process left behind: tries that never came back, rows of channels that are gone.
+
+        Raises ``StoreError`` when the outbox cannot be read; waits until the journal has taken the records.
+        """
+        now = self._clock.now()
+        ended = [interrupted(row, now, self._idempotent(row)) for row in await self._store.sending()]
+        waiting = await self._store.rows("waiting", None, 100_000)
+        ended += [homeless(row, now) for row in waiting if row.notification.channel not in self._lanes]
+        for at in range(0, len(ended), CHUNK):
+            await self._submit(ended[at : at + CHUNK])
+        if ended:
+            _log.warning("recovered", attempts=len(ended), unknown=sum(a.outcome == "unknown" for a in ended))
+
+    async def run(self) -> None:
+        """Send until cancelled; then begin nothing more and give sends under way ``grace`` seconds to be recorded."""
+        self._stopping = False
+        dispatcher = asyncio.create_task(self._dispatch(), name="deliver")
+        try:
+            await asyncio.shield(dispatcher)
+        finally:
+            self._stopping = True
+            self.wake()
+            await self._drain(dispatcher)
+
+    # ------------------------------------------------------------------ choosing
+
+    async def _dispatch(self) -> None:
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                begun = await self._round()
+                self._trouble = ""
+                if not begun:
+                    await self._rest(await self._store.next_due())
+            except StoreError as error:
+                self._report(str(error))
+                await self._wait(None, POLL)
+
+    async def _round(self) -> bool:
+        """Begin what may begin, bury what ran out of time. True when there may be more at once."""
+        now = self._clock.now()
+        chosen: list[str] = []
+        more = False
+        for lane in self._lanes.values():
+            over, live = await self._candidates(lane, now)
+            more = more or bool(over)
+            chosen += [row.notification.id for row in (*over, *live)]  # begin_send makes those out of time dead
+        for row in await self._begin_send(chosen, now):
+            self._begin(self._lanes[row.notification.channel], row)
+            more = True
+        return more
+
+    async def _begin_send(self, chosen: list[str], now: float) -> list[OutboxRow]:
+        """Take rows past the point of no return."""
+        if self._doubtful:
+            await self._undo_doubtful(now)
+        if not chosen:
+            return []
+        try:
+            return await self._store.begin_send(chosen, now)
+        except StoreError:
+            self._doubtful += chosen
+            raise
+
+    async def _undo_doubtful(self, now: float) -> None:
+        """Rows of a ``begin_send`` that failed, yet was carried out: no adapter was called, so they wait again."""
+        back = []
+        for id in dict.fromkeys(self._doubtful):
+            row = await self._store.row(id)
+            if row is not None and row.status == "sending" and id not in self._hand:
+                result = Result("retry", "the store failed before the adapter was called; nothing was sent")
+                back.append(attempt_of(row, result, now, (), self._random))
+        if back:
+            await self._submit(back)
+        self._doubtful = []
+
+    async def _candidates(self, lane: Lane, now: float) -> tuple[list[OutboxRow], list[OutboxRow]]:
+        """Rows of one lane whose time is over, and rows that may begin."""
+        room = lane.room(now)
+        probing = lane.breaker.until is not None
+        if room == 0:  # nothing may begin, yet what waits in vain must not wait for ever
+            if now < lane.swept + POLL:
+                return [], []
+            lane.swept = now
+        look = room if room and not probing else PROBES if room else SWEEP
+        due = [row for row in await self._store.due(now, (lane.name,), look) if row.notification.id not in self._hand]
+        over = [row for row in due if now >= row.notification.deadline]
+        live = [row for row in due if now < row.notification.deadline]
+        if probing:  # the least tried: one message that always fails must not keep the breaker open
+            live.sort(key=lambda row: row.attempts)
+        return over, live[:room]
+
+    # ------------------------------------------------------------------ one row
+
+    def _begin(self, lane: Lane, row: OutboxRow) -> None:
+        id = row.notification.id
+        lane.in_flight += 1
+        lane.breaker.begun(id)
+        self._hand.add(id)
+        task = asyncio.create_task(self._send(lane, row), name=f"deliver {id}")
+        self._tasks.add(task)
+
+        def done(finished: asyncio.Task[None]) -> None:
+            lane.in_flight -= 1
+            self._hand.discard(id)
+            self._tasks.discard(finished)
+            if not finished.cancelled() and (error := finished.exception()) is not None:
+                self._report(f"'{id}' stays sending until the next start: {type(error).__name__}: {error}")
+            self.wake()
+
+        task.add_done_callback(done)
+
+    async def _send(self, lane: Lane, row: OutboxRow) -> None:
+        task = call.start(lane.adapter, row.notification)
+        result = await call.outcome(task, lane.name, lane.timeout, lane.adapter.idempotent)
+        now = self._clock.now()
+        self._judge(lane, row, result, now)
+        lane.unrecorded += 1
+        try:
+            await self._submit([attempt_of(row, result, now, lane.schedule, self._random)])
+        finally:
+            lane.unrecorded -= 1
+        if not task.done():  # it ignores that it was told to stop: it keeps a slot of its own lane, no other's
+            await asyncio.wait({task})
+
+    def _judge(self, lane: Lane, row: OutboxRow, result: Result, now: float) -> None:
+        was = lane.breaker.state
+        if result.outcome in ("sent", "failed"):
+            lane.breaker.succeeded()
+        else:
+            lane.breaker.failed(row.notification.id, now, result.detail, result.after)
+        if lane.breaker.state != was:
+            _log.warning("breaker", channel=lane.name, state=lane.breaker.state, problem=lane.breaker.detail)
+
+    async def _submit(self, attempts: Sequence[Attempt]) -> None:
+        """Offer records to the journal until it has them and their step is committed."""
+        pause = 0.05
+        while True:
+            try:
+                return await self._journal.submit(attempts, applied=True)
+            except Busy as error:
+                await asyncio.sleep(min(max(error.after, 0.01), WORST_PAUSE))
+            except StoreError as error:
+                self._report(f"{len(attempts)} results cannot be recorded: {error}")
+                await asyncio.sleep(pause)
+                pause = min(WORST_PAUSE, pause * 2)
+
+    # ------------------------------------------------------------------ waiting
+
+    async def _rest(self, next_due: float | None) -> None:
+        """Until the next row is due, a breaker may be probed, or somebody wakes us."""
+        now = self._clock.now()
+        instants = [lane.breaker.until for lane in self._lanes.values() if lane.breaker.until is not None]
+        if next_due is not None:
+            instants.append(next_due)
+        ahead = [instant for instant in instants if instant > now]
+        stuck = next_due is not None and next_due <= now
+        await self._wait(min(min(ahead) - now, LONGEST_REST) if ahead else None, POLL if stuck else None)
+
+    async def _wait(self, seconds: float | None, at_most: float | None) -> None:
+        """Until woken, ``seconds`` of the clock are over, or ``at_most`` real seconds are."""
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(self._woken.wait())}
+        if seconds is not None:
+            waits.add(asyncio.create_task(self._clock.sleep(seconds)))
+        try:
+            await asyncio.wait(waits, timeout=at_most, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _drain(self, dispatcher: "asyncio.Task[None]") -> None:
+        """Let the round under way and its sends finish; what does not is left to ``recover``."""
+        await asyncio.wait({dispatcher, *self._tasks}, timeout=self._grace)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._grace)
+        left = [dispatcher, *self._tasks]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _report(self, problem: str) -> None:
+        if problem != self._trouble:
+            _log.error("deliver_trouble", problem=problem)
+        self._trouble = problem
+
+    def _idempotent(self, row: OutboxRow) -> bool:
+        lane = self._lanes.get(row.notification.channel)
+        return lane is not None and lane.adapter.idempotent
