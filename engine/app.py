@@ -1,0 +1,194 @@
+"""The composition root: opens everything in order on one exit stack, and closes it in reverse."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from engine.api import application, keys, listen
+from engine.author.project import read_bundle
+from engine.author.watch import Watcher
+from engine.clock import Clock, SimulatedClock, SystemClock
+from engine.deliver import Deliverer, lane_policies, notes, open_adapters
+from engine.errors import AuthorError, ConfigError
+from engine.model.config import Config
+from engine.model.moment import Effects, Notification
+from engine.pipeline.runner import Runner
+from engine.schedule import Chore, scheduler
+from engine.simulate.personas import load_personas
+from engine.simulate.sandbox import SPEED, sandbox_config, sandbox_start
+from engine.simulate.stream import simulate
+from engine.store.embedded import EmbeddedStore
+
+log = structlog.get_logger("herenow")
+
+# A thread that must hand a finished fsync back waits for the interpreter at most this long.
+SWITCH_SECONDS = 0.0005
+
+
+@dataclass
+class Server:
+    """A running server: where it listens, and its parts."""
+
+    host: str
+    port: int
+    runner: Runner
+    deliverer: Deliverer
+    notes: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Where to reach it from this machine."""
+        return f"http://{self.host}:{self.port}"
+
+
+@asynccontextmanager
+async def open_server(config: Config, environ: Mapping[str, str], clock: Clock | None = None) -> AsyncIterator[Server]:
+    """Everything running, until the context ends. Raises ``HerenowError`` with the fix when something cannot start."""
+    clock = clock or SystemClock()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    data = Path(config.paths.data)
+    keyring = keys.Keyring.open(data, environ)
+    keys.must_be_loopback(config, keyring)
+    async with AsyncExitStack() as stack:
+        store = open_store(config, clock)
+        stack.push_async_callback(store.close)
+        runner = Runner(config, store, clock)
+        await runner.start()
+        stack.push_async_callback(runner.close)
+        await _first_release(runner, config)
+        deliverer, remarks = await _deliver(stack, runner, config, environ)
+        jobs = scheduler(_reload(runner, config), _checkpoint(runner), _retain(runner))
+        stack.callback(jobs.shutdown, wait=False)
+        app = application(runner, keyring, deliverer)
+        port = await stack.enter_async_context(listen(app, config.server.host, config.server.port))
+        yield Server(config.server.host, port, runner, deliverer, remarks)
+
+
+def open_store(config: Config, clock: Clock) -> EmbeddedStore:
+    """The store that config.toml names."""
+    if config.store != "embedded:":
+        raise ConfigError(f"the store '{config.store}' is not known", "[store] url", 'Use "embedded:".')
+    return EmbeddedStore(Path(config.paths.data), config.retention, clock)
+
+
+async def _deliver(
+    stack: AsyncExitStack, runner: Runner, config: Config, environ: Mapping[str, str]
+) -> tuple[Deliverer, tuple[str, ...]]:
+    def publish(channel: str, notification: Notification) -> None:
+        runner.feed.publish(f"inbox:{channel}:{notification.person}", notification)
+
+    adapters = await stack.enter_async_context(open_adapters(config, runner.clock, environ, publish))
+    deliverer = Deliverer(runner.store, runner, runner.clock, adapters, policies=lane_policies(config))
+
+    def committed(effects: Effects) -> None:
+        if effects.notifications or effects.settled or effects.holds:
+            deliverer.wake()
+
+    runner.on_commit = committed
+    await deliverer.recover()
+    task = asyncio.create_task(deliverer.run(), name="deliver")
+
+    async def stop() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(stop)
+    return deliverer, tuple(notes(adapters))
+
+
+# ------------------------------------------------------------------ releases from the folder
+
+
+async def _first_release(runner: Runner, config: Config) -> None:
+    """Put the folder in force unless it is what was seen last; a bad folder leaves the last good release running."""
+    bundle = read_bundle(config)
+    if bundle.hash == runner.core.state.seen:
+        return
+    try:
+        await runner.activate(bundle, by="start", why="the folder changed")
+    except AuthorError as error:
+        _refused(runner, error)
+        if not runner.core.state.release:
+            raise
+
+
+def _reload(runner: Runner, config: Config) -> Chore:
+    watcher = Watcher(config, runner.core.state.seen)
+
+    async def reload() -> None:
+        try:
+            bundle = await asyncio.to_thread(watcher.changed)
+            if bundle is None:
+                return
+            await runner.activate(bundle, by="hot reload", why="the folder changed")
+        except AuthorError as error:
+            _refused(runner, error)
+            return
+        runner.notes.pop("rules", None)
+        log.info("release in force", release=bundle.hash[:12], rules=len(runner.core.compiled.release.rules))
+
+    return reload
+
+
+def _refused(runner: Runner, error: AuthorError) -> None:
+    errors = [str(f) for f in error.findings if f.severity == "error"]
+    runner.notes["rules"] = "The files changed but are wrong; the last good release runs on. " + " ".join(errors[:3])
+    for line in errors[:20]:
+        log.error("refused", finding=line)
+
+
+def _checkpoint(runner: Runner) -> Chore:
+    async def checkpoint() -> None:
+        runner.want_checkpoint()
+
+    return checkpoint
+
+
+def _retain(runner: Runner) -> Chore:
+    async def retain() -> None:
+        await runner.store.retain(runner.clock.now())
+
+    return retain
+
+
+# ------------------------------------------------------------------ until a signal
+
+
+async def serve(config: Config, environ: Mapping[str, str], ready: Callable[[Server], None]) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    async with open_server(config, environ) as server:
+        ready(server)
+        await _stopped()
+
+
+async def serve_sandbox(config: Config, environ: Mapping[str, str], ready: Callable[[Server], None]) -> None:
+    """The demo city on a simulated clock: personas stream over real HTTP until SIGINT or SIGTERM."""
+    config = sandbox_config(config, Path.cwd())
+    shutil.rmtree(config.paths.data, ignore_errors=True)  # every sandbox begins on the same Monday morning
+    clock = SimulatedClock(sandbox_start(), SPEED)
+    async with open_server(config, environ, clock) as server:
+        ready(server)
+        people = asyncio.create_task(simulate(server.url, None, clock, load_personas(), pause=SystemClock()))
+        try:
+            await _stopped(people)
+        finally:
+            people.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await people
+
+
+async def _stopped(also: "asyncio.Task[object] | None" = None) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    waiting = {asyncio.create_task(stop.wait())} | ({also} if also else set())
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,54 @@
+"""From what was sensed to what wakes rules. Trigger ids come from the cause alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.model.person import Happened, Person
+from engine.model.record import Feedback
+from engine.model.signal import Cause, Signal, Transition
+
+WAKING = frozenset({"enter", "exit", "dwell", "cross", "approach"})
+
+
+def of_transition(t: Transition) -> Cause:
+    """``device|fence|kind|visit start`` (and the dwell's length): the same however often the visit is replayed."""
+    trigger = f"{t.device}|{t.fence}|{t.kind}|{t.visit!r}"
+    if t.kind == "dwell":
+        trigger += f"|{t.seconds:g}"
+    data: dict[str, Any] = {"visit": t.visit}
+    if t.probability is not None:
+        data["probability"] = round(t.probability, 4)
+    if t.metres is not None:
+        data["metres"] = round(t.metres, 1)
+    return Cause(trigger, t.kind, t.at, fence=t.fence, seconds=t.seconds or None, data=data)
+
+
+def of_event(signal: Signal) -> Cause:
+    """``device|signal id``."""
+    trigger = f"{signal.device}|{signal.id or format(signal.key, 'x')}"
+    return Cause(trigger, "event", signal.at, event=signal.event, data=dict(signal.context or {}))
+
+
+def of_feedback(feedback: Feedback) -> Cause:
+    """An event of a person that came from a server, not a device."""
+    data = {} if feedback.value is None else {"value": feedback.value}
+    return Cause(f"{feedback.person}|{feedback.id}", "event", feedback.at, event=feedback.kind, data=data)
+
+
+def happened(cause: Cause) -> Happened:
+    """The event as history keeps it."""
+    return Happened(cause.event or "", cause.at, cause.data or None)
+
+
+@dataclass(slots=True)
+class Occasion:
+    """One cause and whom it concerns, while it is matched. ``index`` is its place in the segment (-1: a tick)."""
+
+    cause: Cause
+    person: Person
+    device: str
+    device_now: float
+    now: float
+    signal: Signal | None
+    index: int
+    initial: bool = False

@@ -1,0 +1,295 @@
+"""The one page: what happens to a record, in order.
+
+    sense ─► match ─► decide ─► compose ─► effects
+
+``Core.step`` is a pure function of the records given so far and the releases they name: it reads no clock, no random
+source, no socket. How records are cut into steps never shows in the effects.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from engine.decide import Candidate, Decider, apply_control, resolve_zone
+from engine.match import Situation, history
+from engine.model.fence import Fence
+from engine.model.moment import Effects, Miss
+from engine.model.person import Person, Position
+from engine.model.reason import Reason
+from engine.model.record import (
+    Attempt,
+    ContextChange,
+    Control,
+    Feedback,
+    Frame,
+    Genesis,
+    ProfileChange,
+    Record,
+    ReleaseChange,
+    Tick,
+)
+from engine.model.signal import Signal, Transition
+from engine.pipeline import causes, profiles
+from engine.pipeline.causes import Occasion
+from engine.pipeline.flight import Flight
+from engine.pipeline.library import EMPTY, Compiled
+from engine.pipeline.moments import Composing
+from engine.pipeline.state import CoreState
+from engine.pipeline.windows import Windows, candidates_of
+from engine.pipeline.world import CoreWorld, push, stick
+from engine.sense import Sense
+
+# Rules that are not meant to run now are not worth a moment each time they are woken.
+QUIET_GATES = frozenset({Reason.DRAFT, Reason.ENDED, Reason.NOT_RUNNING})
+
+
+class Core:
+    """State and how it advances. ``library`` holds every release that the records to come may name, compiled.
+
+    ``watch`` makes misses (rules woken in vain) part of the effects, ``keep_transitions`` what was sensed; neither
+    changes anything else.
+    """
+
+    def __init__(
+        self, library: Mapping[str, Compiled], state: CoreState | None = None, sense: Sense | None = None
+    ) -> None:
+        self.library = library
+        self.state = state or CoreState()
+        self.compiled = library.get(self.state.release) or Compiled.of(EMPTY)
+        self.sense = sense or Sense(self.compiled.release.policy.sense)
+        self.flight = Flight(self.state)
+        self.windows = Windows(self.state)
+        self.watch = False
+        self.keep_transitions = False
+        self.misses: dict[str, int] = {}
+        self.transitions: dict[str, int] = {}
+        self.skipped_releases = 0
+        self._situate()
+
+    # ------------------------------------------------------------------ records
+
+    def step(self, frames: Sequence[Frame]) -> Effects:
+        """Apply the records in order; consecutive signals are sensed together, everything else stands between them."""
+        fx = Effects()
+        signals: list[Signal] = []
+        times: list[float] = []
+        for frame in frames:
+            for record in frame.records:
+                if type(record) is Signal:
+                    signals.append(record)
+                    times.append(frame.received)
+                    continue
+                if signals:
+                    self._signals(signals, times, fx)
+                    signals, times = [], []
+                self._other(record, frame.received, fx)
+            self.state.received = frame.received
+            self.state.offset = frame.end
+        if signals:
+            self._signals(signals, times, fx)
+        return fx
+
+    def next_due(self) -> float | None:
+        """Journal time of the earliest timer: when the next tick is worth a record."""
+        dues = (self.sense.next_due(), self.flight.next_due(), self.windows.next_due())
+        return min((due for due in dues if due is not None), default=None)
+
+    def _other(self, record: Record, now: float, fx: Effects) -> None:
+        match record:
+            case Tick():
+                self._tick(now, fx)
+            case Attempt():
+                self.flight.attempt(record, now, fx)
+            case ProfileChange():
+                person = profiles.change(self.state, record)
+                self.flight.consent_changed(person, fx)
+            case ContextChange():
+                push(self.state, record, now)
+            case Feedback():
+                self._feedback(record, now, fx)
+            case ReleaseChange():
+                self._release(record, fx)
+            case Control():
+                holds, cancels = apply_control(self.state.decide, record, now)
+                fx.holds += holds
+                fx.cancels += [replace(cancel, before=len(fx.notifications)) for cancel in cancels]
+                self.flight.dropped(cancels)
+            case Genesis():
+                self.state.salt = record.salt
+                self._situate()
+
+    def _release(self, record: ReleaseChange, fx: Effects) -> None:
+        """Put a release in force; visits, windows and limits live on. One that this build cannot compile is passed
+        over."""
+        compiled = self.library.get(record.release)
+        if compiled is None:
+            self.skipped_releases += 1
+            return
+        self.state.release = record.release
+        if record.source == "folder":
+            self.state.seen = record.release
+        self.compiled = compiled
+        self._situate()
+        for t in self.sense.use(compiled.fences, compiled.release.policy.sense):
+            self._note(t, fx)
+
+    def _situate(self) -> None:
+        """Bind what depends on the release in force."""
+        release = self.compiled.release
+        self.world = CoreWorld(self.state, self.compiled)
+        self.decider = Decider(release, self.state.decide, self.state.salt)
+        self.composing = Composing(self.compiled, self.world, self.state)
+
+    # ------------------------------------------------------------------ signals and time
+
+    def _signals(self, signals: list[Signal], times: list[float], fx: Effects) -> None:
+        """A run of signals: sensed in columns, then told in record order to whoever has something to do with them."""
+        transitions = self.sense.advance(signals, times)
+        by_record = {i: list(group) for i, group in groupby(transitions, key=attrgetter("record"))}
+        told = {
+            i for i, s in enumerate(signals) if s.event is not None or s.context is not None or s.person is not None
+        }
+        for i in sorted(told.union(by_record)):
+            signal, now = signals[i], times[i]
+            fired = by_record.get(i, [])
+            if signal.person is not None:
+                profiles.link(self.state, signal.device, signal.person)
+            for _, due in groupby((t for t in fired if t.due is not None), key=attrgetter("at")):
+                self._sensed(list(due), None, i, now, fx)
+            if signal.context is not None:
+                stick(self.state, signal.device, signal.context, signal.at)
+            self._sensed([t for t in fired if t.due is None], signal, i, now, fx)
+
+    def _tick(self, now: float, fx: Effects) -> None:
+        """Timers: those of devices by person and due instant, then windows, then what never came back."""
+
+        def cause(t: Transition) -> tuple[float, str]:
+            return (t.due or 0.0, self.person_of(t.device))
+
+        for _, group in groupby(sorted(self.sense.tick(now), key=cause), key=cause):
+            self._sensed(list(group), None, -1, now, fx)
+        for person, window in self.windows.closing(now):
+            self._decide(candidates_of(self.person(person), window, self.compiled), None, -1, now, fx)
+        self.flight.tick(now)
+
+    def _sensed(
+        self, transitions: list[Transition], signal: Signal | None, index: int, now: float, fx: Effects
+    ) -> None:
+        """One cause: the transitions of one signal (and its event), or of one due instant. They compete together."""
+        candidates: list[Candidate] = []
+        people = [self._note(t, fx) for t in transitions]
+        for t, person in zip(transitions, people, strict=True):
+            if t.kind in causes.WAKING:
+                occasion = Occasion(causes.of_transition(t), person, t.device, t.at, now, signal, index, t.initial)
+                candidates += self._match(occasion, fx)
+        if signal is not None and signal.event is not None:
+            person = self.person(self.person_of(signal.device))
+            occasion = Occasion(causes.of_event(signal), person, signal.device, signal.at, now, signal, index)
+            candidates += self._event(occasion, fx)
+        self._compete(candidates, signal, index, now, fx)
+
+    def _note(self, t: Transition, fx: Effects) -> Person:
+        """Histories first: a rule woken by an enter finds its person inside, of every fence that this fix entered."""
+        self.transitions[t.kind] = self.transitions.get(t.kind, 0) + 1
+        if self.keep_transitions:
+            fx.transitions.append(t)
+        person = self.person(self.person_of(t.device))
+        history.note_transition(person, t, self.compiled.matcher.horizon)
+        if t.kind in ("exit", "ended"):
+            self.flight.left(t, fx)
+        return person
+
+    def _feedback(self, record: Feedback, now: float, fx: Effects) -> None:
+        """An event of a person that a server reports wakes rules as one from a device does."""
+        if record.person is None:
+            return
+        person = self.person(record.person)
+        device = person.devices[0] if person.devices else person.id
+        occasion = Occasion(causes.of_feedback(record), person, device, record.at, now, None, -1)
+        self._compete(self._event(occasion, fx), None, -1, now, fx)
+
+    def _event(self, occasion: Occasion, fx: Effects) -> list[Candidate]:
+        """Events are noted after the match: the present one is not part of the past."""
+        candidates = self._match(occasion, fx)
+        history.note_event(occasion.person, causes.happened(occasion.cause), self.compiled.matcher.horizon)
+        return candidates
+
+    # ------------------------------------------------------------------ match
+
+    def _match(self, o: Occasion, fx: Effects) -> list[Candidate]:
+        """The rules that this cause wakes and whose conditions hold."""
+        rules = self.compiled.matcher.woken(o.cause, o.initial)
+        if not rules:
+            return []
+        situation = self._situation(o)
+        candidates = []
+        for compiled in rules:
+            gate = self.decider.gate(compiled.rule, o.cause, o.now, situation.zone, o.person.id)
+            holds = compiled.holds(situation)
+            if gate.reason in QUIET_GATES or holds is False:
+                reason = gate.reason if gate.reason in QUIET_GATES else Reason.CONDITION
+                self.misses[reason or ""] = self.misses.get(reason or "", 0) + 1
+                if self.watch:
+                    checks = (gate, *compiled.explain(situation))
+                    miss = Miss(
+                        compiled.rule.id, o.person.id, o.device, o.cause, o.now, reason or Reason.CONDITION, checks
+                    )
+                    fx.misses.append(miss)
+                continue
+            checks = compiled.explain(situation)
+            candidates.append(Candidate(compiled.rule, o.cause, o.person, o.device, situation.fence, checks))
+        return candidates
+
+    def _situation(self, o: Occasion) -> Situation:
+        fence = self.world.fence(o.cause.fence) if o.cause.fence else None
+        position = self.sense.position(o.device, o.index)
+        zone, _ = self._zone(o.person, fence, position)
+        return Situation(o.now, o.device_now, o.cause, o.person, o.device, position, fence, o.signal, zone, self.world)
+
+    # ------------------------------------------------------------------ decide and compose
+
+    def _compete(self, candidates: list[Candidate], signal: Signal | None, index: int, now: float, fx: Effects) -> None:
+        """Decide now, or when the person's arbitration window closes."""
+        seconds = self.compiled.release.policy.decide.window
+        if seconds > 0 and candidates:
+            self.windows.wait(candidates, now + seconds)
+        else:
+            self._decide(candidates, signal, index, now, fx)
+
+    def _decide(self, candidates: list[Candidate], signal: Signal | None, index: int, now: float, fx: Effects) -> None:
+        if not candidates:
+            return
+        first = candidates[0]
+        position = self.sense.position(first.device, index)
+        zone, zone_name = self._zone(first.person, first.fence, position)
+        decided, holds = self.decider.decide(candidates, now, zone, zone_name)
+        fx.holds += holds
+        for one in decided:
+            moment = self.composing.moment(one, signal, position, now, zone)
+            fx.moments.append(moment)
+            if moment.message is not None:
+                not_before = moment.decision.until or now
+                deadline = moment.decision.deadline or moment.expires
+                self.flight.launch(moment, not_before, deadline, fx)
+
+    # ------------------------------------------------------------------ people
+
+    def person_of(self, device: str) -> str:
+        """The person a device belongs to; an unknown person is the device itself."""
+        return self.state.links.get(device, device)
+
+    def person(self, id: str) -> Person:
+        """The person, made on first sight."""
+        person = self.state.people.get(id)
+        if person is None:
+            person = self.state.people[id] = Person(id)
+        return person
+
+    def _zone(self, person: Person, fence: Fence | None, position: Position | None) -> tuple[ZoneInfo, str]:
+        at = None
+        if position is not None and position.lat is not None and position.lon is not None:
+            at = (position.lon, position.lat)
+        return resolve_zone(person.profile.time_zone, fence, self.compiled.release.policy.decide.time_zone, at)

@@ -1,0 +1,171 @@
+"""Notifications between decision and settlement: attempts, fallback channels, cancellations, what is given back."""
+
+import heapq
+from collections.abc import Iterator
+
+import msgspec
+
+from engine.decide import consent_ok, give_back
+from engine.model.ids import notification_id
+from engine.model.moment import Cancel, Effects, Moment, Notification, Settle
+from engine.model.person import Person
+from engine.model.reason import Reason
+from engine.model.record import Attempt
+from engine.model.signal import Transition
+from engine.pipeline.state import CoreState, Inflight
+
+# A row begun just before its deadline may still come back: longer than any adapter may take.
+GRACE_SECONDS = 120.0
+
+
+class Flight:
+    """Keeps ``state.inflight`` and its two derived indexes: by person, and by the time it must be over."""
+
+    def __init__(self, state: CoreState) -> None:
+        self._state = state
+        self._by_person: dict[str, list[str]] = {}
+        self._over: list[tuple[float, str]] = []
+        self.attempts: dict[tuple[str, str], int] = {}  # (channel, outcome) -> how many, for metrics
+        for id, flying in state.inflight.items():
+            self._index(id, flying.notification)
+
+    def launch(self, moment: Moment, not_before: float, deadline: float, fx: Effects) -> None:
+        """The first channel's notification; the others wait for its failure."""
+        assert moment.message is not None
+        first, *rest = moment.channels
+        notification = Notification(
+            id=notification_id(moment.id, first),
+            moment=moment.id,
+            channel=first,
+            rule=moment.rule,
+            release=moment.release,
+            person=moment.person,
+            device=moment.device,
+            cause=moment.cause,
+            message=moment.message,
+            not_before=not_before,
+            deadline=deadline,
+            expires=moment.expires,
+            variant=moment.variant,
+            purpose=moment.purpose,
+            test=moment.test,
+        )
+        self._add(notification, tuple(rest), fx)
+
+    def attempt(self, record: Attempt, now: float, fx: Effects) -> None:
+        """An attempt came back: settle its row; on failure try the next channel or give back what was reserved."""
+        labels = (record.channel, record.outcome)
+        self.attempts[labels] = self.attempts.get(labels, 0) + 1
+        flying = self._state.inflight.get(record.notification)
+        if flying is None or record.number <= flying.attempts:
+            if flying is None:
+                fx.settled.append(_settled(record, record.outcome == "sent"))
+            return
+        flying.attempts = record.number
+        if record.outcome in ("sent", "unknown"):
+            fx.settled.append(_settled(record, record.outcome == "sent"))
+            self._remove(record.notification)
+            return
+        deadline = flying.notification.deadline
+        if record.outcome == "retry" and not flying.cancelled and (record.retry_at or now) < deadline:
+            due = record.retry_at or now
+            fx.settled.append(Settle(record.notification, "waiting", record.number, due, detail=record.detail))
+            return
+        self._failed(record, flying, now, fx)
+
+    def _failed(self, record: Attempt, flying: Inflight, now: float, fx: Effects) -> None:
+        reason = flying.cancelled or record.reason or (Reason.EXPIRED if record.outcome == "retry" else Reason.REJECTED)
+        fx.settled.append(Settle(record.notification, "dead", record.number, reason=reason, detail=record.detail))
+        self._remove(record.notification)
+        old = flying.notification
+        if flying.channels and not flying.cancelled and now < old.deadline:
+            first, *rest = flying.channels
+            self._add(_next_channel(old, first, now), tuple(rest), fx)
+        else:
+            self._give_back(old)
+
+    def left(self, t: Transition, fx: Effects) -> None:
+        """The place was left: what waits because of being there does not go (transactional messages do)."""
+        person = self._state.links.get(t.device, t.device)
+        for id, flying in self._of(person):
+            n = flying.notification
+            there = n.device == t.device and n.cause.fence == t.fence and n.cause.kind in ("enter", "dwell")
+            if there and n.purpose != "transactional" and n.cause.at <= t.at:
+                self._cancel(id, flying, Reason.LEFT, fx)
+
+    def consent_changed(self, person: Person, fx: Effects) -> None:
+        """What waits against a withdrawn consent does not go."""
+        for id, flying in self._of(person.id):
+            n = flying.notification
+            if n.purpose != "transactional" and not consent_ok(person.profile, n.purpose, n.channel):
+                self._cancel(id, flying, Reason.NO_CONSENT, fx)
+
+    def dropped(self, cancels: list[Cancel]) -> None:
+        """An operator dropped what waits in a scope: mark it, so that no retry and no other channel follows."""
+        for cancel in cancels:
+            for flying in self._state.inflight.values():
+                n = flying.notification
+                fits = (
+                    cancel.rule in (None, n.rule)
+                    and cancel.channel in (None, n.channel)
+                    and cancel.fence in (None, n.cause.fence)
+                    and cancel.person in (None, n.person)
+                )
+                if fits:
+                    flying.cancelled = flying.cancelled or cancel.reason.value
+
+    def next_due(self) -> float | None:
+        """Journal time at which the earliest one must be over."""
+        while self._over and self._over[0][1] not in self._state.inflight:
+            heapq.heappop(self._over)
+        return self._over[0][0] if self._over else None
+
+    def tick(self, now: float) -> None:
+        """What never came back in time was never sent: its reservation is given back."""
+        while (due := self.next_due()) is not None and due <= now:
+            _, id = heapq.heappop(self._over)
+            self._give_back(self._state.inflight[id].notification)
+            self._remove(id)
+
+    def _add(self, notification: Notification, rest: tuple[str, ...], fx: Effects) -> None:
+        self._state.inflight[notification.id] = Inflight(notification, rest)
+        self._index(notification.id, notification)
+        fx.notifications.append(notification)
+
+    def _index(self, id: str, notification: Notification) -> None:
+        self._by_person.setdefault(notification.person, []).append(id)
+        heapq.heappush(self._over, (notification.expires + GRACE_SECONDS, id))
+
+    def _of(self, person: str) -> Iterator[tuple[str, Inflight]]:
+        for id in self._by_person.get(person, ()):
+            yield id, self._state.inflight[id]
+
+    def _cancel(self, id: str, flying: Inflight, reason: Reason, fx: Effects) -> None:
+        if not flying.cancelled:
+            flying.cancelled = reason.value
+            fx.cancels.append(Cancel(reason, person=flying.notification.person, moment=flying.notification.moment))
+
+    def _remove(self, id: str) -> None:
+        flying = self._state.inflight.pop(id)
+        ids = self._by_person[flying.notification.person]
+        ids.remove(id)
+        if not ids:
+            del self._by_person[flying.notification.person]
+
+    def _give_back(self, notification: Notification) -> None:
+        person = self._state.people.get(notification.person)
+        if person is not None:
+            give_back(person, self._state.decide, notification.moment)
+
+
+def _settled(record: Attempt, sent: bool) -> Settle:
+    if sent:
+        return Settle(record.notification, "sent", record.number, detail=record.detail)
+    if record.outcome == "unknown":
+        return Settle(record.notification, "unknown", record.number, reason=Reason.AMBIGUOUS, detail=record.detail)
+    return Settle(record.notification, "dead", record.number, reason=Reason.EXPIRED, detail=record.detail)
+
+
+def _next_channel(old: Notification, channel: str, now: float) -> Notification:
+    id = notification_id(old.moment, channel)
+    return msgspec.structs.replace(old, id=id, channel=channel, not_before=now)

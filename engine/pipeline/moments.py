@@ -1,0 +1,113 @@
+"""Decided candidates become moments: composed where they will be sent, traced always."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from engine.compose import TemplateError
+from engine.decide import Decided, give_back
+from engine.model.moment import Check, Decision, Message, Moment
+from engine.model.person import Position
+from engine.model.reason import Reason, Verdict
+from engine.model.signal import Signal
+from engine.pipeline.library import Compiled
+from engine.pipeline.state import CoreState
+from engine.pipeline.world import CoreWorld, nest
+
+
+class Composing:
+    """Makes moments under one release."""
+
+    def __init__(self, compiled: Compiled, world: CoreWorld, state: CoreState) -> None:
+        self._compiled, self._world, self._state = compiled, world, state
+
+    def moment(
+        self, decided: Decided, signal: Signal | None, position: Position | None, now: float, zone: ZoneInfo
+    ) -> Moment:
+        """The moment; its message is None unless it will be sent. A template that fails suppresses it."""
+        decision, message = decided.decision, None
+        if decision.verdict is not Verdict.SUPPRESS:
+            try:
+                message = self._compose(decided, position, now, zone)
+            except TemplateError as error:
+                decision = self._failed(decided, error)
+        candidate = decided.candidate
+        return Moment(
+            id=decided.moment,
+            rule=candidate.rule.id,
+            release=self._compiled.release.hash,
+            person=candidate.person.id,
+            device=candidate.device,
+            cause=candidate.cause,
+            decision=decision,
+            at=now,
+            expires=decided.expires,
+            score=candidate.score or 0.0,
+            variant=decided.variant,
+            purpose=candidate.rule.purpose,
+            test=decided.test,
+            channels=decided.channels,
+            message=message,
+            trace=_signal_trace(signal),
+        )
+
+    def _compose(self, decided: Decided, position: Position | None, now: float, zone: ZoneInfo) -> Message:
+        candidate = decided.candidate
+        profile = candidate.person.profile
+        names = self._names(decided, position, now)
+        return self._compiled.composer.compose(candidate.rule, names, profile.language, now, zone)
+
+    def _names(self, decided: Decided, position: Position | None, now: float) -> dict[str, Any]:
+        """What templates may name; facts pushed for a fence win over its authored metadata."""
+        candidate, profile = decided.candidate, decided.candidate.person.profile
+        names: dict[str, Any] = {
+            "profile": {**profile.attributes, "language": profile.language, "time_zone": profile.time_zone},
+            "person": {"id": candidate.person.id},
+            "device": {**_facts_of(position), "id": candidate.device},
+            "event": {"name": candidate.cause.event, **candidate.cause.data} if candidate.cause.event else {},
+            "context": nest(self._sticky(candidate.device, candidate.cause.at)),
+            "global": nest(self._facts("global", now)),
+        }
+        if candidate.fence is not None:
+            fence = candidate.fence
+            own = {"id": fence.id, "name": fence.name or fence.id, "tags": list(fence.tags)}
+            names["fence"] = {**fence.metadata, **nest(self._facts(fence.id, now)), **own}
+        offer = self._compiled.release.offers.get(candidate.rule.offer or "")
+        if offer is not None:
+            names["offer"] = {**offer.metadata, "id": offer.id, "title": offer.title, "code": offer.code}
+        return names
+
+    def _facts(self, scope: str, now: float) -> dict[str, Any]:
+        return {key: value for key, (value, until) in self._state.facts.get(scope, {}).items() if now < until}
+
+    def _sticky(self, device: str, at: float) -> dict[str, Any]:
+        held = self._state.sticky.get(device, {})
+        return {key: held[key][0] for key in held if self._world.sticky(device, key, at) is not None}
+
+    def _failed(self, decided: Decided, error: TemplateError) -> Decision:
+        give_back(decided.candidate.person, self._state.decide, decided.moment)
+        check = Check("template", False, needs="a value", reason=Reason.TEMPLATE_ERROR, note=str(error))
+        old = decided.decision
+        return msgspec.structs.replace(
+            old, verdict=Verdict.SUPPRESS, reason=Reason.TEMPLATE_ERROR, until=None, checks=(*old.checks, check)
+        )
+
+
+def _facts_of(position: Position | None) -> dict[str, Any]:
+    """What templates may say of a device; never-told things are missing, not empty."""
+    if position is None:
+        return {}
+    return {
+        name: value for name, value in msgspec.structs.asdict(position).items() if value is not None and name != "at"
+    }
+
+
+def _signal_trace(signal: Signal | None) -> dict[str, Any]:
+    """What the device said, where a signal was the cause."""
+    if signal is None:
+        return {}
+    told = {
+        name: getattr(signal, name) for name in Signal.__struct_fields__ if name not in ("key", "reported", "person")
+    }
+    return {"signal": {name: value for name, value in told.items() if value is not None}}

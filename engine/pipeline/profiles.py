@@ -1,0 +1,66 @@
+"""Profile changes and who belongs to which device."""
+
+from typing import TypeVar
+
+from engine.model.person import Person, Profile
+from engine.model.record import ProfileChange
+from engine.pipeline.state import CoreState
+
+V = TypeVar("V")
+
+
+def change(state: CoreState, record: ProfileChange) -> Person:
+    """Apply a PUT (replace) or PATCH; None removes a key. Devices named here move to this person."""
+    person = state.people.get(record.person)
+    if person is None:
+        person = state.people[record.person] = Person(record.person)
+    profile = person.profile = Profile() if record.replace else person.profile
+    _merge(profile.attributes, record.attributes)
+    _merge(profile.consent, record.consent)
+    profile.language = record.language if record.replace else record.language or profile.language
+    profile.time_zone = record.time_zone if record.replace else record.time_zone or profile.time_zone
+    if record.devices is not None:
+        for device in [d for d in person.devices if d not in record.devices]:
+            unlink(state, device)
+        for device in record.devices:
+            unlink(state, device)
+            link(state, device, record.person)
+    return person
+
+
+def link(state: CoreState, device: str, person: str) -> None:
+    """Link an unlinked device; one that is linked stays where it is (re-linking is a profile change)."""
+    if device in state.links:
+        return
+    state.links[device] = person
+    held = state.people.get(person)
+    if held is None:
+        held = state.people[person] = Person(person)
+    held.devices.append(device)
+    _move_history(state, device, held)
+
+
+def unlink(state: CoreState, device: str) -> None:
+    """Forget to whom a device belongs."""
+    owner = state.people.get(state.links.pop(device, ""))
+    if owner is not None and device in owner.devices:
+        owner.devices.remove(device)
+
+
+def _move_history(state: CoreState, device: str, person: Person) -> None:
+    """What an unlinked device lived through was lived by the person it turns out to belong to."""
+    before = state.people.get(device)
+    if before is None or before is person:
+        return
+    person.visits = sorted(person.visits + before.visits, key=lambda v: (v.enter, v.fence, v.device))
+    person.events = sorted(person.events + before.events, key=lambda e: (e.at, e.event))
+    person.sent = sorted(person.sent + before.sent, key=lambda s: (s.at, s.moment))
+    before.visits, before.events, before.sent = [], [], []
+
+
+def _merge(held: dict[str, V], changes: dict[str, V | None]) -> None:
+    for key, value in changes.items():
+        if value is None:
+            held.pop(key, None)
+        else:
+            held[key] = value

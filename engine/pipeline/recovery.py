@@ -1,0 +1,88 @@
+"""Start: load the newest checkpoint, replay the tail, compare what it says with what was committed."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from engine.ingest.dedupe import Recent
+from engine.model.moment import Effects
+from engine.model.record import Frame
+from engine.model.signal import Signal
+from engine.pipeline.core import Core
+from engine.pipeline.releases import Releases
+from engine.pipeline.replay import cut, releases_in
+from engine.pipeline.state import decode_checkpoint
+from engine.ports import Store
+from engine.sense import Sense
+
+log = structlog.get_logger("herenow.recovery")
+
+PARTITION = 0
+
+
+@dataclass
+class Recovered:
+    """A core as of the journal's end; ``divergence`` counts moments on which replay and commit disagree."""
+
+    core: Core
+    recent: Recent = field(default_factory=Recent)
+    committed: int = 0
+    checkpointed: int = 0
+    replayed: int = 0
+    divergence: int = 0
+
+
+async def load(store: Store, releases: Releases, at_most: float | None = None) -> Recovered:
+    """The newest usable checkpoint at or before ``at_most`` (journal time), or an empty core."""
+    found = await store.load_checkpoint(PARTITION, at_most)
+    if found is None:
+        return Recovered(Core(releases.library))
+    offset, blob = found
+    try:
+        checkpoint = decode_checkpoint(blob)
+    except msgspec.DecodeError as error:
+        log.error("a checkpoint is of another version; replaying the journal instead", problem=str(error))
+        return Recovered(Core(releases.library))
+    state = checkpoint.state
+    await releases.ensure([state.release])
+    core = Core(releases.library, state)
+    core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
+    recent = Recent.load(checkpoint.recent) if checkpoint.recent else Recent()
+    return Recovered(core, recent, checkpointed=offset)
+
+
+async def recover(store: Store, releases: Releases) -> Recovered:
+    """Everything as it was: effects up to the committed offset are compared, later ones are committed now."""
+    found = await load(store, releases)
+    found.committed = committed = await store.committed(PARTITION)
+    start = max(found.checkpointed, await store.first_offset(PARTITION))
+    async for frame in store.read(PARTITION, start):
+        await releases.ensure(releases_in(frame.records))
+        found.recent.note([r for r in frame.records if type(r) is Signal], frame.received)
+        found.replayed += len(frame.records)
+        before, after = cut(frame, frame.offset, committed), cut(frame, max(committed, frame.offset))
+        if before.records:
+            found.divergence += await _compare(store, found.core.step([before]))
+        if after.records:
+            await _emit(store, found, after)
+    if found.divergence:
+        log.error("replay and commit disagree", moments=found.divergence)
+    return found
+
+
+async def _compare(store: Store, effects: Effects) -> int:
+    """Moments that replay gives and the store does not have: counted and shown, never sent."""
+    missing = [moment.id for moment in effects.moments if await store.moment(moment.id) is None]
+    for moment in missing:
+        log.error("replay gives a moment that was never committed", moment=moment)
+    return len(missing)
+
+
+async def _emit(store: Store, found: Recovered, frame: Frame) -> None:
+    """The journal was ahead of the commit: go on as if nothing had happened."""
+    effects = found.core.step([frame])
+    if effects.durable():
+        offset = found.core.state.offset
+        await store.commit(PARTITION, found.committed, offset, effects)
+        found.committed = offset

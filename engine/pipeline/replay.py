@@ -1,0 +1,51 @@
+"""Driving a core through records outside the live path: recovery, ``why``, ``preview`` and ``replay``."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+
+from engine.model.moment import Effects
+from engine.model.record import Frame, Record, ReleaseChange, Tick
+from engine.pipeline.core import Core
+
+MAX_TICKS = 100_000  # between two frames: more means a timer that does not advance
+
+
+def cut(frame: Frame, start: int, end: int | None = None) -> Frame:
+    """The part of a frame whose offsets lie in [start, end)."""
+    first = max(0, start - frame.offset)
+    last = len(frame.records) if end is None else max(0, min(len(frame.records), end - frame.offset))
+    return Frame(frame.offset + first, frame.received, frame.records[first:last])
+
+
+def releases_in(records: Iterable[Record]) -> list[str]:
+    """The releases that records put in force."""
+    return [record.release for record in records if type(record) is ReleaseChange]
+
+
+def drive(core: Core, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Effects]]:
+    """Step through frames with time passing between them: ticks come when timers are due, as a live server adds
+    them."""
+    for frame in frames:
+        yield from pass_time(core, frame.received)
+        yield frame, core.step([frame])
+
+
+def pass_time(core: Core, until: float) -> Iterator[tuple[Frame, Effects]]:
+    """Fire the timers that are due before ``until``, each at its own time."""
+    for _ in range(MAX_TICKS):
+        due = core.next_due()
+        if due is None or due > until:
+            return
+        tick = Frame(core.state.offset, max(due, core.state.received), [Tick()])
+        yield tick, core.step([tick])
+
+
+async def follow(
+    core: Core,
+    frames: AsyncIterator[Frame],
+    ensure: Callable[[Sequence[str]], Awaitable[None]],
+) -> AsyncIterator[tuple[Frame, Effects]]:
+    """Step through journal frames, compiling the releases they name before they are needed."""
+    async for frame in frames:
+        if names := releases_in(frame.records):
+            await ensure(names)
+        yield frame, core.step([frame])

@@ -1,0 +1,48 @@
+"""Arbitration windows (``[decide] window``): opened by the first candidate of a person, closed by a timer."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+from engine.decide import Candidate
+from engine.model.person import Person
+from engine.pipeline.library import Compiled
+from engine.pipeline.state import CoreState, Waiting, Window
+
+
+class Windows:
+    """Keeps ``state.windows`` and the order in which they close."""
+
+    def __init__(self, state: CoreState) -> None:
+        self._state = state
+        self._closes = [(window.closes, person) for person, window in state.windows.items()]
+        heapq.heapify(self._closes)
+
+    def wait(self, candidates: Sequence[Candidate], closes: float) -> None:
+        """Let candidates of one person wait; the window stays as it was opened."""
+        person = candidates[0].person.id
+        window = self._state.windows.get(person)
+        if window is None:
+            window = self._state.windows[person] = Window(closes)
+            heapq.heappush(self._closes, (closes, person))
+        window.waiting += [Waiting(c.rule.id, c.cause, c.device, c.checks) for c in candidates]
+
+    def next_due(self) -> float | None:
+        """Journal time at which the next window closes."""
+        return self._closes[0][0] if self._closes else None
+
+    def closing(self, now: float) -> Iterator[tuple[str, Window]]:
+        """Take out the windows that are due, soonest first."""
+        while self._closes and self._closes[0][0] <= now:
+            _, person = heapq.heappop(self._closes)
+            yield person, self._state.windows.pop(person)
+
+
+def candidates_of(person: Person, window: Window, compiled: Compiled) -> list[Candidate]:
+    """Who competes, with the rules of the release in force now; rules that are gone do not."""
+    rules = {rule.id: rule for rule in compiled.release.rules}
+    fences = compiled.fences.fences
+    return [
+        Candidate(rules[w.rule], w.cause, person, w.device, fences.get(w.cause.fence or ""), w.checks)
+        for w in window.waiting
+        if w.rule in rules
+    ]

@@ -1,0 +1,83 @@
+"""What conditions and templates may look at: the core's memory seen from one record."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engine.model.fence import Fence
+from engine.model.record import ContextChange
+from engine.model.rule import Segment
+from engine.pipeline.library import Compiled
+from engine.pipeline.state import CoreState
+
+STICKY_SECONDS = 1800.0
+MAX_STICKY_KEYS = 64
+
+
+class CoreWorld:
+    """Implements ``match.World`` over the core's state and the release in force."""
+
+    def __init__(self, state: CoreState, compiled: Compiled) -> None:
+        self._state = state
+        self._compiled = compiled
+
+    def fence(self, id: str) -> Fence | None:
+        return self._compiled.fences.fences.get(id)
+
+    def fact(self, scope: str, key: str, now: float) -> Any | None:
+        value, stale_at = self._state.facts.get(scope, {}).get(key, (None, 0.0))
+        return value if now < stale_at else None
+
+    def sticky(self, device: str, key: str, at: float) -> Any | None:
+        value, told = self._state.sticky.get(device, {}).get(key, (None, 0.0))
+        return value if at - told <= STICKY_SECONDS else None
+
+    def distance(self, fence: str, lat: float, lon: float) -> float:
+        return self._compiled.fences.distance(fence, lat, lon)
+
+    def segment(self, id: str) -> Segment | None:
+        return self._compiled.release.segments.get(id)
+
+
+def flatten(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested facts as dotted keys: ``{"weather": {"temp_c": 4}}`` gives ``("weather.temp_c", 4)``."""
+    for key, value in facts.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from flatten(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of :func:`flatten`, for templates."""
+    out: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        node = out
+        for part in path:
+            child = node.get(part)
+            if not isinstance(child, dict):
+                child = node[part] = {}
+            node = child
+        node[last] = value
+    return out
+
+
+def stick(state: CoreState, device: str, context: Mapping[str, Any], at: float) -> None:
+    """A signal's context sticks to the device, per key, with its time; stale keys make room."""
+    held = state.sticky.setdefault(device, {})
+    for key, value in flatten(context):
+        told = held.get(key)
+        if told is None or told[1] <= at:
+            held[key] = (value, at)
+    if len(held) > MAX_STICKY_KEYS:
+        newest = sorted(held.items(), key=lambda item: (-item[1][1], item[0]))[:MAX_STICKY_KEYS]
+        state.sticky[device] = dict(newest)
+
+
+def push(state: CoreState, record: ContextChange, now: float) -> None:
+    """Facts for a fence or ``global``, each with its time to live; what is stale makes room."""
+    held = state.facts.get(record.scope, {})
+    live = {key: told for key, told in held.items() if now < told[1]}
+    live.update({key: (value, now + record.ttl) for key, value in flatten(record.facts)})
+    state.facts[record.scope] = live
