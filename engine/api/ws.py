@@ -1,16 +1,19 @@
 """``GET /v1/ws``: signals in frames, many in flight, acknowledged in order.
 
 ``{"seq": 7, "signals": [...]}`` is answered by ``{"ack": 7, "accepted", "duplicates", "rejected"}`` once durable, or by
-``{"seq": 7, "error": problem}``. Answers come in the order of the frames, so an ack says of every frame before it that
-it is durable too, unless an error named it. ``seq`` must rise; a frame that failed is sent again under a new one.
+``{"seq": 7, "error": problem}``. Answers come in the order of the frames, and an ack says of every frame before it that
+it is durable too, unless an error named it: frames that come close together share one, whose counts are those of all
+since the last. ``seq`` must rise; a frame that failed is sent again under a new one.
 """
 
 import asyncio
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
-from msgspec import Struct, field
+from msgspec import Struct
 
 from engine.api.gate import Caller
 from engine.api.problems import SERVER, document_of
@@ -18,8 +21,10 @@ from engine.api.router import Api
 from engine.api.signals import bind, count, refuse_all
 from engine.ingest.body import BadBody
 from engine.ingest.signals import Decoded, decode_frame
+from engine.model.signal import Signal
 
-IN_FLIGHT = 64  # frames; beyond that the socket is not read, and TCP holds the sender back
+IN_FLIGHT = 1024  # frames; beyond that the socket is not read, and TCP holds the sender back
+GROUP = 1024  # signals that are acknowledged together at most
 HEARTBEAT = 30.0
 _encode = msgspec.json.Encoder().encode
 
@@ -31,10 +36,65 @@ class Ack(Struct):
     accepted: int
     duplicates: int
     rejected: list[Any]
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
-_Answer = tuple[int | None, Decoded | None, "asyncio.Task[tuple[int, int]] | None", Exception | None]
+@dataclass(slots=True)
+class _Group:
+    """Frames that are acknowledged together: those without anything to say of them follow each other into one."""
+
+    seqs: list[int] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    decoded: Decoded | None = None  # of a frame that stands alone, because part of it was rejected or warned of
+    error: Exception | None = None
+    seq: int | None = None  # of a frame that failed, as far as it is known
+
+
+class _Line:
+    """The groups of one socket between reading and answering, in order. Bounded: a full line holds the reader back."""
+
+    def __init__(self) -> None:
+        self._groups: deque[_Group] = deque()
+        self._filled, self._emptied = asyncio.Event(), asyncio.Event()
+        self._frames = self._signals = 0
+        self._closed = False
+
+    async def add(self, group: _Group) -> None:
+        """Put a frame in line, into the last group where it fits there."""
+        last = self._groups[-1] if self._groups else None
+        if last is not None and _plain(last) and _plain(group) and len(last.signals) < GROUP:
+            last.seqs += group.seqs
+            last.signals += group.signals
+        else:
+            self._groups.append(group)
+        self._frames += 1
+        self._signals += len(group.signals)
+        self._filled.set()
+        while self._frames >= IN_FLIGHT or self._signals >= 4 * GROUP:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    async def take(self) -> _Group | None:
+        """The next group; None when there will be none."""
+        while not self._groups:
+            if self._closed:
+                return None
+            self._filled.clear()
+            await self._filled.wait()
+        group = self._groups.popleft()
+        self._frames -= max(1, len(group.seqs))
+        self._signals -= len(group.signals)
+        self._emptied.set()
+        return group
+
+    def close(self) -> None:
+        """Nothing more will be added."""
+        self._closed = True
+        self._filled.set()
+
+
+def _plain(group: _Group) -> bool:
+    return group.decoded is None and group.error is None
 
 
 async def get_ws(api: Api, request: web.Request, caller: Caller) -> web.WebSocketResponse:
@@ -45,11 +105,11 @@ async def get_ws(api: Api, request: web.Request, caller: Caller) -> web.WebSocke
     socket.headers["Server"] = SERVER
     await socket.prepare(request)
     api.sockets.add(socket)
-    queue: asyncio.Queue[_Answer | None] = asyncio.Queue(IN_FLIGHT)
-    writer = asyncio.create_task(_answer(socket, queue))
+    line = _Line()
+    writer = asyncio.create_task(_answer(api, socket, line))
     try:
-        await _read(api, socket, caller, queue)
-        await queue.put(None)
+        await _read(api, socket, caller, line)
+        line.close()
         await writer
     finally:
         api.sockets.discard(socket)
@@ -57,9 +117,7 @@ async def get_ws(api: Api, request: web.Request, caller: Caller) -> web.WebSocke
     return socket
 
 
-async def _read(
-    api: Api, socket: web.WebSocketResponse, caller: Caller, queue: "asyncio.Queue[_Answer | None]"
-) -> None:
+async def _read(api: Api, socket: web.WebSocketResponse, caller: Caller, line: _Line) -> None:
     last = -1
     async for message in socket:
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -70,14 +128,15 @@ async def _read(
             last = seq
             if caller.token is not None:
                 bind(decoded, caller.token)
-            if decoded.rejected or decoded.warnings:
+            said = decoded.rejected or decoded.warnings
+            if said:
                 count(api, decoded)
             if decoded.rejected and not decoded.signals:
                 raise refuse_all(decoded)
-            task = asyncio.ensure_future(api.engine.ingest(decoded.signals)) if decoded.signals else None
-            await queue.put((seq, decoded, task, None))
+            await line.add(_Group([seq], decoded.signals, decoded if said else None))
         except Exception as error:
-            await queue.put((seq if seq is not None else getattr(error, "extra", {}).get("seq"), None, None, error))
+            known = seq if seq is not None else getattr(error, "extra", {}).get("seq")
+            await line.add(_Group(error=error, seq=known))
 
 
 def _decode(api: Api, data: bytes, last: int) -> tuple[int, Decoded]:
@@ -90,31 +149,36 @@ def _decode(api: Api, data: bytes, last: int) -> tuple[int, Decoded]:
     return seq, decoded
 
 
-async def _answer(socket: web.WebSocketResponse, queue: "asyncio.Queue[_Answer | None]") -> None:
+async def _answer(api: Api, socket: web.WebSocketResponse, line: _Line) -> None:
     """Answers in the order of the frames, each when its signals are durable. A socket that broke is read to the end all
-    the same, so that nobody waits on a full queue."""
+    the same, so that nobody waits on a full line."""
     broken = False
-    while (item := await queue.get()) is not None:
-        frame = await _outcome(item)
-        if broken:
-            continue
-        try:
-            await socket.send_str(_encode(frame).decode())
-        except ConnectionError:
-            broken = True
+    while (group := await line.take()) is not None:
+        for frame in await _outcome(api, group):
+            if broken:
+                continue
+            try:
+                await socket.send_str(_encode(frame).decode())
+            except ConnectionError:
+                broken = True
 
 
-async def _outcome(item: _Answer) -> Ack | dict[str, Any]:
-    seq, decoded, task, error = item
+async def _outcome(api: Api, group: _Group) -> list[Ack | dict[str, Any]]:
+    """One cumulative ack for the group, or an error for each of its frames."""
     accepted = duplicates = 0
-    if task is not None:
+    error = group.error
+    if error is None and group.signals:
         try:
-            accepted, duplicates = await task
+            accepted, duplicates = await api.engine.ingest(group.signals)
         except Exception as failure:
             error = failure
-    if seq is None or decoded is None or error is not None:
-        return {"seq": seq, "error": document_of(error or ValueError("a frame without outcome"))}
-    return Ack(seq, accepted, duplicates, decoded.rejected, decoded.warnings)
+    if error is not None:
+        problem = document_of(error)
+        failed: list[int | None] = [*group.seqs] or [group.seq]
+        return [{"seq": seq, "error": problem} for seq in failed]
+    if group.decoded is None:
+        return [Ack(group.seqs[-1], accepted, duplicates, [])]
+    return [Ack(group.seqs[-1], accepted, duplicates, group.decoded.rejected, group.decoded.warnings)]
 
 
 async def close_sockets(api: Api) -> None:

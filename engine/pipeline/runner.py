@@ -23,7 +23,7 @@ from engine.pipeline.core import Core
 from engine.pipeline.feed import Feed
 from engine.pipeline.meters import Meters
 from engine.pipeline.releases import Releases
-from engine.pipeline.replay import releases_in
+from engine.pipeline.replay import cut
 from engine.pipeline.state import Checkpoint, encode_checkpoint
 from engine.ports import Store, StoredMoment
 
@@ -32,6 +32,8 @@ log = structlog.get_logger("herenow.runner")
 PARTITION = 0
 MAX_BATCH = 1024  # records a frame or a step: bounds the pause of one step to some milliseconds
 TAIL = 500_000  # records after which a checkpoint is written, so that recovery stays short
+SPACING = 0.002  # seconds between two appends, and two steps, while work keeps coming: fewer, fuller batches; none idle
+FULL = 256  # records that are worth an append or a step at once
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
 
 
@@ -71,7 +73,7 @@ class Runner:
         self.divergence = 0
         self._pending: deque[_Pending] = deque()
         self._frames: deque[tuple[Frame, list[_Pending]]] = deque()
-        self._queued = 0
+        self._queued = self._unstepped = 0
         self._arrived, self._stepping, self._ticking = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._committed = 0
         self._checkpointed = 0
@@ -179,7 +181,7 @@ class Runner:
             "problems": problems,
             "notes": dict(self.notes),
             "queued": self._queued,
-            "unstepped": sum(len(frame.records) for frame, _ in self._frames),
+            "unstepped": self._unstepped,
             "offset": self.core.state.offset,
             "committed": self._committed,
             "release": self.core.state.release,
@@ -226,8 +228,11 @@ class Runner:
         return pending
 
     async def _append_loop(self) -> None:
+        last = 0.0
         while True:
             await self._arrived.wait()
+            await _spaced(last, self._queued - self._unstepped)
+            last = monotonic()
             batch, records = self._take()
             if records:
                 started = monotonic()
@@ -243,7 +248,13 @@ class Runner:
                 self.metrics.append_seconds.observe(monotonic() - started)
             else:
                 frame = Frame(await self.store.end_offset(PARTITION), 0.0, [])
-            self._frames.append((frame, [p for p in batch if p.applied]))
+            *parts, rest = [
+                cut(frame, at, at + MAX_BATCH)
+                for at in range(frame.offset, max(frame.end, frame.offset + 1), MAX_BATCH)
+            ]
+            self._frames += [(part, []) for part in parts]
+            self._frames.append((rest, [p for p in batch if p.applied]))
+            self._unstepped += len(records)
             self._stepping.set()
             for pending in batch:
                 if not pending.applied:
@@ -262,17 +273,19 @@ class Runner:
         return batch, records
 
     async def _step_loop(self) -> None:
+        started = 0.0
         while True:
             await self._stepping.wait()
+            await _spaced(started, self._unstepped)
             frames, waiting = self._take_frames()
-            for name in releases_in(record for frame in frames for record in frame.records):
-                await self.releases.ensure([name])
             started = monotonic()
             self.core.watch = self.feed.watched("moments")
             effects = self.core.step(frames) if frames else Effects()
             self.metrics.step_seconds.observe(monotonic() - started)
             seqs = await self._commit(effects) if effects.durable() else []
-            self._queued -= sum(len(frame.records) for frame in frames)
+            stepped = sum(len(frame.records) for frame in frames)
+            self._queued -= stepped
+            self._unstepped -= stepped
             for pending in waiting:
                 pending.finish()
             self._tell(effects, seqs)
@@ -345,3 +358,9 @@ class Runner:
         finally:
             for task in waits:
                 task.cancel()
+
+
+async def _spaced(last: float, count: int) -> None:
+    """Let work gather for a moment if the last batch was just now and this one is small; always let others run."""
+    wait = 0.0 if count >= FULL else last + SPACING - monotonic()
+    await asyncio.sleep(max(0.0, wait))

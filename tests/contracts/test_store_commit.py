@@ -54,9 +54,15 @@ async def test_of_two_racing_commits_one_is_refused(store, make):
 async def test_commit_beyond_what_is_journaled_is_refused(store, make):
     with pytest.raises(StoreError):
         await store.commit(0, 0, 2, Effects(moments=[make.moment("m1")]))
-    with pytest.raises(StoreError):
-        await store.commit(0, 1, 0, Effects(moments=[make.moment("m1")]))
     assert await store.committed(0) == 0
+    assert await store.moment("m1") is None
+
+
+async def test_commit_never_goes_back(store, make):
+    await make.commit(store, Effects())
+    with pytest.raises(StoreError):
+        await store.commit(0, 2, 1, Effects(moments=[make.moment("m1")]))
+    assert await store.committed(0) == 2
     assert await store.moment("m1") is None
 
 

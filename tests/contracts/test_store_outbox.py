@@ -149,6 +149,14 @@ async def test_the_last_switch_counts(store, make):
     assert await due(store) == []
 
 
+async def test_there_is_one_switch_for_everything_whatever_its_id(store, make):
+    await make.waiting(store, make.notification("n1"))
+    await make.commit(store, Effects(holds=[Hold("all", "everything", True)]))
+    assert await due(store) == []
+    await make.commit(store, Effects(holds=[Hold("all", "", False)]))
+    assert await due(store) == ["n1"]
+
+
 async def test_a_row_does_not_begin_early(store, make):
     await make.waiting(store, make.notification("n1", not_before=1500.0))
     assert await begin(store, "n1", now=1499.9) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StoreError
-from engine.store.frames import FRAME_HEADER, SEGMENT_HEADER
+from engine.store.frames import FRAME_HEADER, SEGMENT_HEADER, parse_head
 from engine.store.reading import read_folder
 
 FOLDER = Path("/d/journal")
@@ -142,6 +142,16 @@ def test_an_older_segment_that_ends_early_is_met_when_it_is_read(disk, files, ma
         files.put(path, content[:end])
         with disk.reopened(FOLDER, files) as journal, pytest.raises(StoreError, match=str(path)):
             disk.frames(journal)
+
+
+def test_a_frame_missing_from_an_older_segment_is_met_when_it_is_read(disk, files, many):
+    segments, _ = many
+    path = segments[1].path
+    content = files.get(path)
+    head = parse_head(segments[1], content, SEGMENT_HEADER)
+    files.put(path, content[:SEGMENT_HEADER] + content[SEGMENT_HEADER + FRAME_HEADER + head.size :])
+    with disk.reopened(FOLDER, files) as journal, pytest.raises(StoreError, match=f"record {head.offset} is expected"):
+        disk.frames(journal)
 
 
 def test_a_segment_that_is_gone_is_met_when_it_is_read(disk, files, many):
