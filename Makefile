@@ -22,6 +22,7 @@ run: $(VENV)/stamp-project
 	@$(BIN)/herenow serve --sandbox
 
 test: lint
+	@requirements/durable.sh $(BIN)/python
 	@$(BIN)/python -m pytest -m "not chaos"
 
 lint: $(VENV)/stamp-dev

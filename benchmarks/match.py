@@ -71,7 +71,7 @@ def rule(i: int) -> Rule:
 
 def situations(fences: Sequence[Fence], world: World) -> list[Situation]:
     person = Person(
-        "p", Profile({"tier": "gold"}), ["d"], events=[Happened("app_open", 900.0), Happened("app_open", 950.0)]
+        "p", Profile({"tier": "gold"}), ["d"], deeds=[Happened("app_open", 900.0), Happened("app_open", 950.0)]
     )
     zone, position = ZoneInfo("UTC"), Position(1000.0, 0.0, 0.0, 10.0)
     out = []

@@ -17,15 +17,16 @@ from engine.author.project import read_bundle
 from engine.author.watch import Watcher
 from engine.clock import Clock, SimulatedClock, SystemClock
 from engine.deliver import Deliverer, lane_policies, notes, open_adapters
-from engine.errors import AuthorError, ConfigError
+from engine.errors import AuthorError, Busy, ConfigError, Finding, StoreError
 from engine.model.config import Config
 from engine.model.moment import Effects, Notification
 from engine.pipeline.runner import Runner
-from engine.schedule import Chore, scheduler
+from engine.schedule import Chore, scheduler, schedules_of
 from engine.simulate.personas import load_personas
 from engine.simulate.sandbox import SPEED, sandbox_config, sandbox_start
 from engine.simulate.stream import simulate
 from engine.store.embedded import EmbeddedStore
+from engine.store.files import FolderLock
 
 log = structlog.get_logger("herenow")
 
@@ -65,10 +66,13 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
         stack.push_async_callback(runner.close)
         await _first_release(runner, config)
         deliverer, remarks = await _deliver(stack, runner, config, environ)
-        jobs = scheduler(_reload(runner, config), _checkpoint(runner), _retain(runner))
+        schedules = schedules_of(lambda: runner.core.schedules, runner.clock, runner)
+        jobs = scheduler(schedules, _reload(runner, config), _checkpoint(runner), _retain(runner))
         stack.callback(jobs.shutdown, wait=False)
         app = application(runner, keyring, deliverer)
         port = await stack.enter_async_context(listen(app, config.server.host, config.server.port))
+        if not runner.core.compiled.release.rules:
+            remarks += (f"there are no rules yet in {config.paths.rules}: nothing will be sent.",)
         yield Server(config.server.host, port, runner, deliverer, remarks)
 
 
@@ -110,33 +114,52 @@ async def _deliver(
 
 async def _first_release(runner: Runner, config: Config) -> None:
     """Put the folder in force unless it is what was seen last; a bad folder leaves the last good release running."""
-    bundle = read_bundle(config)
-    if bundle.hash == runner.core.state.seen:
-        return
+    state, running = runner.core.state, runner.core.compiled.release.hash
     try:
-        await runner.activate(bundle, by="start", why="the folder changed")
+        bundle = read_bundle(config)
+        _must_be_there(runner, config)
+        if bundle.hash != state.seen or running != state.release:  # one that this version cannot load is not running
+            await runner.activate(bundle, by="start", why="the folder changed")
     except AuthorError as error:
         _refused(runner, error)
-        if not runner.core.state.release:
+        if not running:
             raise
 
 
 def _reload(runner: Runner, config: Config) -> Chore:
-    watcher = Watcher(config, runner.core.state.seen)
+    # What was refused at the start may have been mended before the first look: that is a change, too.
+    watcher = Watcher(config, None if "rules" in runner.notes else runner.core.state.seen)
 
     async def reload() -> None:
+        nonlocal watcher
         try:
             bundle = await asyncio.to_thread(watcher.changed)
             if bundle is None:
                 return
-            await runner.activate(bundle, by="hot reload", why="the folder changed")
+            _must_be_there(runner, config)
+            if bundle.hash != runner.core.state.seen:  # else a wrong file was put back as it was
+                await runner.activate(bundle, by="hot reload", why="the folder changed")
         except AuthorError as error:
+            watcher.seen = None  # whatever the next change is, it is told whether it is right
             _refused(runner, error)
             return
+        except (StoreError, Busy):
+            watcher = Watcher(config, runner.core.state.seen)  # the change is still to be made: look again
+            raise
         runner.notes.pop("rules", None)
         log.info("release in force", release=bundle.hash[:12], rules=len(runner.core.compiled.release.rules))
 
     return reload
+
+
+def _must_be_there(runner: Runner, config: Config) -> None:
+    """A folder that vanished (a deployment under way, a volume that is not mounted) ends no campaign; an empty one
+    does."""
+    release = runner.core.compiled.release
+    for folder, held in ((config.paths.rules, release.rules), (config.paths.geofences, release.fences)):
+        if held and not Path(folder).is_dir():
+            fix = "Put it back; an empty folder ends everything that was in it."
+            raise AuthorError([Finding(folder, 0, 0, "error", "FOLDER_GONE", "The folder is not there.", fix)])
 
 
 def _refused(runner: Runner, error: AuthorError) -> None:
@@ -173,7 +196,7 @@ async def serve(config: Config, environ: Mapping[str, str], ready: Callable[[Ser
 async def serve_sandbox(config: Config, environ: Mapping[str, str], ready: Callable[[Server], None]) -> None:
     """The demo city on a simulated clock: personas stream over real HTTP until SIGINT or SIGTERM."""
     config = sandbox_config(config, Path.cwd())
-    shutil.rmtree(config.paths.data, ignore_errors=True)  # every sandbox begins on the same Monday morning
+    _clear(Path(config.paths.data))  # every sandbox begins on the same Monday morning
     clock = SimulatedClock(sandbox_start(), SPEED)
     async with open_server(config, environ, clock) as server:
         ready(server)
@@ -184,6 +207,15 @@ async def serve_sandbox(config: Config, environ: Mapping[str, str], ready: Calla
             people.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await people
+
+
+def _clear(data: Path) -> None:
+    """Remove what an earlier sandbox left; refused while one is running there."""
+    if data.is_dir():
+        lock = FolderLock(data)
+        lock.take()
+        shutil.rmtree(data, ignore_errors=True)
+        lock.release()
 
 
 async def _stopped(also: "asyncio.Task[object] | None" = None) -> None:

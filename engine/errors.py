@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 Severity = Literal["error", "warning", "info"]
 
@@ -17,6 +17,8 @@ class Finding(Struct, frozen=True):
     code: str
     problem: str
     fix: str = ""
+    edit: tuple[str, str] | UnsetType = UNSET
+    """What to write in place of what in this line, where doing so is safe: ``check --fix`` does it."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -32,7 +34,9 @@ class HerenowError(Exception):
         self.problem, self.where, self.fix = problem, where, fix
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.problem) if part) + (f" {self.fix}" if self.fix else "")
+        told = ": ".join(part for part in (self.where, self.problem) if part)
+        stop = "" if told.endswith((".", "!", "?", ":")) else "."
+        return f"{told}{stop} {self.fix}" if self.fix else told
 
 
 class ConfigError(HerenowError):

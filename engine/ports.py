@@ -1,14 +1,17 @@
 """The plug points: one small Protocol each; the docstrings are the obligations their contract suites test."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec import Struct
 
 from engine.clock import Clock
-from engine.model.moment import Effects, Moment, Notification, OutboxRow, Result
+from engine.model.fence import Fence
+from engine.model.moment import Check, Effects, Moment, Notification, OutboxRow, Result
 from engine.model.record import Frame, Genesis, Record
+from engine.model.rule import Rule
+from engine.model.signal import Cause
 
 if TYPE_CHECKING:
     import aiohttp
@@ -204,4 +207,55 @@ class Journal(Protocol):
 
     async def submit(self, records: Sequence[Record], applied: bool = False) -> None:
         """Add records."""
+        ...
+
+
+S = TypeVar("S", contravariant=True)
+"""What rules are judged by (``engine.match.Situation``); the ports do not know it."""
+
+
+class Judged(Protocol[S]):
+    """One rule, ready to be asked.
+
+    - ``holds`` is True, False, or None where the answer is not known: Kleene's logic over the lines. Equal situations
+      get equal answers, whatever was asked before and from whichever thread; nothing is kept of a situation.
+    - ``explain`` shows every line with the value it saw; the first line that says no, else the first unknown one, gives
+      the same answer as ``holds``.
+    """
+
+    @property
+    def rule(self) -> Rule:
+        """The rule asked."""
+        ...
+
+    def holds(self, s: S, /) -> bool | None:
+        """Whether its conditions hold."""
+        ...
+
+    def explain(self, s: S, /) -> tuple[Check, ...]:
+        """Why, line by line."""
+        ...
+
+
+class Matcher(Protocol[S]):
+    """All rules of one release, compiled; chosen by ``[match] engine``. Made by ``compile(release)``: ``ConfigError``
+    where what it needs is not installed, ``AuthorError`` with every line that it cannot express. What it does express,
+    every matcher answers alike: which one decides never shows.
+
+    - ``woken`` lists, in order of rule id, the rules that have a trigger for this cause; its cost follows their number
+      and not that of all rules.
+    - ``dwells`` maps a fence to the sorted seconds after which some rule wants to know that a device is still there;
+      ``horizon`` is how many seconds of history some condition may look back.
+    - ``with_fences`` is the same matcher for other fences; the one asked goes on unchanged.
+    """
+
+    dwells: Mapping[str, tuple[float, ...]]
+    horizon: float
+
+    def woken(self, cause: Cause, initial: bool = False) -> Sequence[Judged[S]]:
+        """The rules that a cause wakes. ``initial``: the device's first fix ever was already inside."""
+        ...
+
+    def with_fences(self, fences: Iterable[Fence]) -> "Matcher[S]":
+        """For these fences in place of the release's own."""
         ...

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from engine.author.project import Bundle
 from engine.clock import Clock
+from engine.errors import Finding
 from engine.model.config import Config
 from engine.model.fence import Fence
 from engine.model.moment import Hold
@@ -12,6 +14,7 @@ from engine.model.person import Person, Position
 from engine.model.record import Record
 from engine.model.release import Release
 from engine.model.signal import Signal
+from engine.pipeline.fences import Wish
 from engine.ports import Store
 
 
@@ -36,6 +39,17 @@ class Fences(Protocol):
 
     @property
     def fences(self) -> Mapping[str, Fence]: ...
+    def containing(self, lat: float, lon: float) -> list[str]: ...
+    def nearest(self, lat: float, lon: float, limit: int) -> list[tuple[str, float]]: ...
+    def distance(self, fence: str, lat: float, lon: float) -> float: ...
+    def probability(self, fence: str, lat: float, lon: float, accuracy: float) -> float: ...
+
+
+class RunTime(Protocol):
+    """The run-time fence set in force."""
+
+    def get(self, id: str) -> Fence | None: ...
+    def __len__(self) -> int: ...
 
 
 class Compiled(Protocol):
@@ -45,6 +59,10 @@ class Compiled(Protocol):
     def release(self) -> Release: ...
     @property
     def fences(self) -> Fences: ...
+    @property
+    def runtime(self) -> RunTime: ...
+    @property
+    def authored(self) -> frozenset[str]: ...
 
 
 class Switches(Protocol):
@@ -56,6 +74,36 @@ class Switches(Protocol):
     def audit(self) -> Sequence[Any]: ...
 
 
+class Releases(Protocol):
+    """Releases by hash."""
+
+    @property
+    def findings(self) -> Mapping[str, Sequence[Finding]]:
+        """Warnings of those that were compiled lately."""
+        ...
+
+    async def find(self, name: str) -> Compiled | None:
+        """A compiled release, None where it is gone."""
+        ...
+
+    async def bundle(self, name: str) -> Bundle | None:
+        """Its authored files, None where they are gone."""
+        ...
+
+    def changes(self, old: Release, new: Release) -> Sequence[Any]:
+        """What differs, in plain words."""
+        ...
+
+
+class Activation(Protocol):
+    """A release that was put in force, or staged."""
+
+    @property
+    def release(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+
+
 class State(Protocol):
     """What the core remembers."""
 
@@ -65,6 +113,10 @@ class State(Protocol):
     def release(self) -> str: ...
     @property
     def decide(self) -> Switches: ...
+    @property
+    def seen(self) -> str: ...
+    @property
+    def activations(self) -> Sequence[Activation]: ...
 
 
 class Senses(Protocol):
@@ -109,10 +161,16 @@ class Engine(Protocol):
     @property
     def feed(self) -> Feed: ...
     @property
+    def releases(self) -> Releases: ...
+    @property
     def metrics(self) -> Meters: ...
 
     async def submit(self, records: Sequence[Record], applied: bool = False) -> None:
         """Durable on return; with ``applied``, in force too."""
+        ...
+
+    async def change_fences(self, wish: Wish) -> None:
+        """In force on return. ``Authored`` where a file has the say, ``HerenowError`` where there would be too many."""
         ...
 
     async def ingest(self, signals: list[Signal]) -> tuple[int, int]:
@@ -123,8 +181,16 @@ class Engine(Protocol):
         """Per rule what it would do now, and why."""
         ...
 
-    async def why(self, device: str, rule: str | None = None, at: float | None = None) -> dict[str, Any]:
-        """Why, or why not."""
+    async def why(
+        self, device: str, rule: str | None = None, at: float | None = None, window: float = 86400.0
+    ) -> dict[str, Any]:
+        """Why, or why not, in the ``window`` seconds before ``at``."""
+        ...
+
+    async def activate(
+        self, bundle: Bundle, by: str = "", why: str = "", source: str = "folder", approved_by: str = ""
+    ) -> str:
+        """Put a release in force (or stage it) and return its hash; ``AuthorError`` if it is bad."""
         ...
 
     def health(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import re
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
@@ -12,7 +11,9 @@ from engine.api.gate import Caller
 from engine.api.problems import Refused
 from engine.api.reading import check_plain, instant_of, named, read_json, text_of
 from engine.api.router import Api, dated, reply
-from engine.author.report import did_you_mean
+from engine.author.durations import parse_span
+from engine.author.report import TextError, did_you_mean
+from engine.decide import load_zone
 from engine.ingest.signals import has_control
 from engine.model.config import Config
 from engine.model.person import Person
@@ -20,6 +21,9 @@ from engine.model.record import ProfileChange
 
 PURPOSES = ("marketing", "service", "transactional")
 ATTRIBUTES_BYTES = 32_768
+LOOK_BACK = 86400.0  # seconds before the instant asked about that ``why`` looks through
+LONGEST_WINDOW = 31 * 86400.0
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,20})?", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -75,12 +79,8 @@ def _check_consent(consent: dict[str, bool | None], config: Config) -> None:
 def _check_zone(name: str | None) -> None:
     if name is None:
         return
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # unknown, a path, a folder of the database
-        raise Refused(
-            422, "time_zone is not known", "Use a name such as Europe/Berlin.", {"field": "time_zone"}
-        ) from None
+    if load_zone(name) is None:  # asked of the zones that decisions use, not of this machine's
+        raise Refused(422, "time_zone is not known", "Use a name such as Europe/Berlin.", {"field": "time_zone"})
 
 
 async def get_profile(api: Api, request: web.Request, caller: Caller) -> web.Response:
@@ -93,6 +93,7 @@ async def get_profile(api: Api, request: web.Request, caller: Caller) -> web.Res
 
 def profile_view(person: Person) -> dict[str, Any]:
     """A person as JSON; histories oldest first."""
+    person = msgspec.structs.replace(person)  # a history that is packed stays so
     view: dict[str, Any] = {"person": person.id, **msgspec.structs.asdict(person.profile)}
     return view | {
         "devices": person.devices,
@@ -123,4 +124,16 @@ async def get_why(api: Api, request: web.Request, caller: Caller) -> web.Respons
     known = [held.id for held in api.engine.core.compiled.release.rules]
     if rule is not None and rule not in known:
         raise Refused(404, f"there is no rule {rule[:60]!r}", did_you_mean(rule, known))
-    return reply(await api.engine.why(device, rule, instant_of(request, "at")))
+    at, window = instant_of(request, "at"), text_of(request, "window")
+    return reply(await api.engine.why(device, rule, at, _window(window) if window else LOOK_BACK))
+
+
+def _window(text: str) -> float:
+    """Seconds, or a duration such as ``2h``."""
+    try:
+        seconds = float(text) if _SECONDS.fullmatch(text) else parse_span(text)
+    except TextError as error:
+        raise Refused(400, f"window: {error}", "Write for example 2h.", {"field": "window"}) from None
+    if not 0 < seconds <= LONGEST_WINDOW:
+        raise Refused(400, "window must be at most 31 days", "Write for example 2h.", {"field": "window"})
+    return seconds

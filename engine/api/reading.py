@@ -1,6 +1,7 @@
 """Reading requests: bodies within bounds of size and time, query strings, checked structs."""
 
 import asyncio
+import math
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -38,7 +39,19 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
     return body
 
 
+async def read_large(request: web.Request, limits: Limits) -> bytes | bytearray:
+    """Like ``read_body``, for a body of a hundred megabytes: nothing is copied while others wait."""
+    if request.content_length is not None and request.content_length > limits.body:
+        raise _too_large(limits)
+    body, encoding = await _gathered(request, limits), request.headers.get("Content-Encoding")
+    return body if not encoding else await asyncio.to_thread(inflate, bytes(body), encoding, limits.inflated)
+
+
 async def _slow_body(request: web.Request, limits: Limits) -> bytes:
+    return bytes(await _gathered(request, limits))
+
+
+async def _gathered(request: web.Request, limits: Limits) -> bytearray:
     parts = bytearray()
     try:
         async with asyncio.timeout(request.app[DEADLINE]):
@@ -50,7 +63,7 @@ async def _slow_body(request: web.Request, limits: Limits) -> bytes:
         raise BadBody(408, "the body did not arrive in time", "Send it faster, or in smaller parts.") from None
     except web.RequestPayloadError as error:
         raise BadBody(400, f"the body's transfer is broken: {error}") from None
-    return bytes(parts)
+    return parts
 
 
 def _too_large(limits: Limits) -> BadBody:
@@ -127,6 +140,20 @@ def whole_of(request: web.Request, name: str, low: int, high: int) -> int | None
     if not text.isascii() or not text.isdigit() or len(text) > 18 or not low <= int(text) <= high:
         raise Refused(400, f"{name} must be a whole number from {low} to {high}", extra={"field": name})
     return int(text)
+
+
+def number_of(request: web.Request, name: str, low: float, high: float) -> float | None:
+    """A number from the query; 400 when it is none, or out of bounds."""
+    text = text_of(request, name)
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise Refused(400, f"{name} must be a number from {low:g} to {high:g}", extra={"field": name})
+    return number
 
 
 def instant_of(request: web.Request, name: str) -> float | None:

@@ -1,5 +1,6 @@
 """One route, and how a handler is called: admitted by scope, every exception a problem document."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ class Api:
     sending: Sending | None = None
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     streams: set["Any"] = field(default_factory=set)  # tasks of live streams, ended on shutdown
+    bulk: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by the one large upload that is worked on
 
 
 Handler = Callable[[Api, web.Request, Caller], Awaitable[web.StreamResponse]]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.api import changes, controls, inbox, moments, openapi, people, probes, signals, ws
+from engine.api import changes, controls, geofences, inbox, moments, openapi, people, probes, releases, signals, ws
 from engine.api.controls import Action, ControlIn, Scope, control
 from engine.api.router import Route
 from engine.ingest.wire import SignalIn
@@ -50,14 +50,36 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/devices/{id}", "read", people.get_device, "Where a device is, and inside what",
           gives=dict[str, Any]),
     Route("GET", "/v1/why", "read", people.get_why, "Why a person did or did not get a message",
-          gives=dict[str, Any], query=("device", "rule", "at")),
+          gives=dict[str, Any], query=("device", "rule", "at", "window")),
     Route("GET", "/v1/inbox/{person}", "read", inbox.get_inbox, "The in-app channel (SSE, Last-Event-ID)",
           gives="text/event-stream", query=("channel", "after"), token_ok=True, query_key=True),
     Route("POST", "/v1/feedback", "ingest", changes.post_feedback, "What became of a message, or an event of a person",
           changes.FeedbackIn, dict[str, Any], status=202, token_ok=True),
+    Route("GET", "/v1/geofences", "read", geofences.get_geofences, "All fences by id; those that hold ?lat&lon",
+          gives=dict[str, Any], query=("lat", "lon", "accuracy", "tag", "source", "after", "limit")),
+    Route("POST", "/v1/geofences", "publish", geofences.post_geofences, "Put many; 200 once in force",
+          dict[str, Any], dict[str, Any]),
+    Route("PUT", "/v1/geofences", "publish", geofences.put_geofences, "Make these the only run-time fences",
+          dict[str, Any], dict[str, Any]),
+    Route("GET", "/v1/geofences/nearest", "read", geofences.get_nearest, "The regions a phone should register",
+          gives=dict[str, Any], query=("lat", "lon", "limit", "tag")),
+    Route("GET", "/v1/geofences/{id}", "read", geofences.get_geofence, "One fence as a GeoJSON Feature",
+          gives=dict[str, Any]),
+    Route("PUT", "/v1/geofences/{id}", "publish", geofences.put_geofence, "Put a run-time fence; 200 once in force",
+          dict[str, Any], dict[str, Any]),
+    Route("DELETE", "/v1/geofences/{id}", "publish", geofences.delete_geofence, "Take a fence away; its visits end",
+          gives=dict[str, Any]),
     *_switches(),
     Route("GET", "/v1/rules", "read", controls.get_rules, "The rules in force and the switches that are on",
           gives=dict[str, Any]),
+    Route("GET", "/v1/releases", "read", releases.get_releases, "What is in force, what was, who put it there and why",
+          gives=dict[str, Any], query=("limit",)),
+    Route("POST", "/v1/releases", "publish", releases.post_release, "Push rule and geofence files; 201 once in force",
+          releases.ReleaseIn, dict[str, Any], status=201),
+    Route("GET", "/v1/releases/{hash}", "read", releases.get_release, "One release, and what differs from another",
+          gives=dict[str, Any], query=("against", "files")),
+    Route("POST", "/v1/releases/{hash}/activate", "publish", releases.post_activate, "Go back to a release",
+          releases.ActivateIn, dict[str, Any]),
     Route("GET", "/v1/audit", "read", controls.get_audit, "Who pulled which switch",
           gives=dict[str, Any], query=("limit",)),
     Route("GET", "/v1/outbox", "read", controls.get_outbox, "The queue and the dead letters",

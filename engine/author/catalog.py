@@ -1,18 +1,15 @@
-"""What rules refer to: ``segments.yaml``, ``offers.yaml``, ``journeys.yaml`` and ``schema.yaml``."""
+"""What rules refer to: ``segments.yaml`` and ``offers.yaml``."""
 
 from collections.abc import Iterator
 
 from engine.author.conditions import read_conditions
-from engine.author.nodes import Items, Mapping, Node, Scalar, plain
+from engine.author.nodes import Mapping, Node, Scalar, plain
 from engine.author.report import clip
 from engine.author.source import Source
-from engine.author.targets import read_names
 from engine.author.times import parse_date_or_instant
-from engine.author.words import ROOTS
 from engine.model.rule import Condition, InSegment, Offer, Segment
 
-_OFFER_KEYS = ("about", "title", "code", "stock", "valid_until", "metadata")
-_TYPES = ("text", "number", "yes/no", "list", "date", "any")
+OFFER_KEYS = ("about", "title", "code", "stock", "valid_until", "metadata")
 
 
 def _named(source: Source, what: str) -> Iterator[tuple[str, Scalar, Node]]:
@@ -78,7 +75,7 @@ def read_offers(source: Source) -> dict[str, Offer]:
         if isinstance(node, Mapping) and "codes" in node.entries:
             fix = "Use one 'code' for all until then."
             source.error(node.keys["codes"], "NOT_YET", "'codes' comes with a later version.", fix)
-        offer = source.mapping(node, f"offer '{clip(key)}'", (*_OFFER_KEYS, "codes"))
+        offer = source.mapping(node, f"offer '{clip(key)}'", (*OFFER_KEYS, "codes"))
         if offer is not None:
             offers[key] = _offer(source, key, offer)
     return offers
@@ -86,7 +83,7 @@ def read_offers(source: Source) -> dict[str, Offer]:
 
 def _offer(source: Source, key: str, offer: Mapping) -> Offer:
     get = offer.entries.get
-    title, code, stock, until, metadata = (get(name) for name in _OFFER_KEYS[1:])
+    title, code, stock, until, metadata = (get(name) for name in OFFER_KEYS[1:])
     count = None if stock is None else source.number(stock, "stock", 0, 1e12)
     if stock is not None and count is not None and count != int(count):
         source.error(stock, "BAD_VALUE", "'stock' must be a whole number.", f"Write: {int(count)}")
@@ -99,45 +96,3 @@ def _offer(source: Source, key: str, offer: Mapping) -> Offer:
         valid_until=None if until is None else source.parse(until, "valid_until", parse_date_or_instant),
         metadata={} if facts is None else plain(facts),
     )
-
-
-def read_journeys(source: Source) -> dict[str, tuple[str, ...]]:
-    """``journeys:``, each with its stages in order: a list, ``a, b``, or keys."""
-    journeys: dict[str, tuple[str, ...]] = {}
-    for key, place, node in _named(source, "journeys"):
-        stages: Node | None = node
-        if isinstance(node, Mapping):
-            source.mapping(node, f"journey '{clip(key)}'", ("about", "owner", "stages"))
-            stages = node.entries.get("stages")
-        if stages is None:
-            source.error(
-                place, "MISSING", f"The journey '{clip(key)}' has no stages.", "Add 'stages:' with their names."
-            )
-            continue
-        journeys[key] = _stages(source, stages)
-    return journeys
-
-
-def _stages(source: Source, node: Node) -> tuple[str, ...]:
-    if isinstance(node, Mapping):
-        return tuple(node.entries)
-    if isinstance(node, Items):
-        names: list[str] = []
-        for item in node.items:
-            keyed = isinstance(item, Mapping) and len(item.entries) == 1
-            names += list(item.entries) if keyed and isinstance(item, Mapping) else [source.text(item, "stage") or ""]
-        return tuple(names)
-    return read_names(source, node, "stages") or ()
-
-
-def read_schema(source: Source) -> tuple[str, ...]:
-    """``fields:`` with the type of each name: the declared names."""
-    fields: list[str] = []
-    for key, place, node in _named(source, "fields"):
-        if key.partition(".")[0] not in ROOTS or "." not in key:
-            fix = f"Names begin with {', '.join(ROOTS)}: profile.{clip(key)}"
-            source.error(place, "BAD_VALUE", f"'{clip(key)}' is no full name.", fix)
-            continue
-        source.choice(node, "type", _TYPES)
-        fields.append(key)
-    return tuple(fields)

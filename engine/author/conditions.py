@@ -6,7 +6,8 @@ from collections.abc import Callable
 from engine.author.durations import parse_metres
 from engine.author.expression import ExpressionError, parse
 from engine.author.nodes import Items, Mapping, Node, Scalar
-from engine.author.report import TextError, clip, nearest
+from engine.author.report import TextError, clip, nearest, renamed
+from engine.author.sequences import read_sequence
 from engine.author.source import Source
 from engine.author.targets import (
     note_target,
@@ -18,7 +19,7 @@ from engine.author.targets import (
     read_target,
     split_clauses,
 )
-from engine.author.times import parse_local_time
+from engine.author.times import parse_local_times
 from engine.model.rule import (
     AllOf,
     AnyOf,
@@ -67,7 +68,7 @@ def read_condition(source: Source, node: Node) -> Condition | None:
         )
         return None
     key, value = next(iter(node.entries.items()))
-    reader = _READERS.get(key)
+    reader = READERS.get(key)
     if reader is None:
         _unknown(source, node, key, value)
         return None
@@ -76,15 +77,12 @@ def read_condition(source: Source, node: Node) -> Condition | None:
 
 def _unknown(source: Source, node: Mapping, key: str, value: Node) -> None:
     place = node.keys[key]
-    if key == "sequence":
-        fix = "Use 'did' or 'visited' until then."
-        return source.error(place, "NOT_YET", "'sequence' comes with a later version.", fix)
     if "." in key or " " in key:
         fix = f"An expression has no colon. Write: - {clip(key)} = {clip(one_line(value))}"
         return source.error(place, "UNKNOWN_CONDITION", f"'{clip(key)}' is no condition.", fix)
-    near = nearest(key, _READERS)
-    fix = f"Did you mean '{near}'?" if near else f"Known: {', '.join(_READERS)}; or an expression."
-    return source.error(place, "UNKNOWN_CONDITION", f"'{clip(key)}' is no condition.", fix)
+    near, edit = nearest(key, READERS), renamed(key, READERS)
+    fix = f"Did you mean '{near}'?" if near else f"Known: {', '.join(READERS)}; or an expression."
+    return source.error(place, "UNKNOWN_CONDITION", f"'{clip(key)}' is no condition.", fix, edit=edit)
 
 
 def _expression(source: Source, node: Scalar) -> Condition | None:
@@ -101,13 +99,13 @@ def read_expression(source: Source, node: Scalar, text: str, shift: int = 0, roo
         return parse(text, source.fields, root)
     except ExpressionError as error:
         column = error.column - 1 + shift + node.quoted if node.line == node.end_line else 0
-        source.error(node, "EXPRESSION", error.problem, error.fix, column)
+        source.error(node, "EXPRESSION", error.problem, error.fix, column, error.edit)
         return None
 
 
 def _local_time(source: Source, node: Node, at: dict[str, str]) -> Condition | None:
-    spans = source.parse(node, "local_time", parse_local_time)
-    return None if spans is None else LocalTime(spans=spans, **at)
+    times = source.parse(node, "local_time", parse_local_times)
+    return None if times is None else LocalTime(spans=times[0], but=times[1], **at)
 
 
 def _in_segment(source: Source, node: Node, at: dict[str, str]) -> Condition | None:
@@ -175,6 +173,10 @@ def _did(source: Source, node: Node, at: dict[str, str]) -> Condition | None:
     return Did(event=event, times=history[0], seconds=history[1], filter=filtered, **at)
 
 
+def _sequence(source: Source, node: Node, at: dict[str, str]) -> Condition | None:
+    return read_sequence(source, node, at, read_expression)
+
+
 def _nested(
     kind: type[AnyOf] | type[AllOf] | type[NoneOf],
 ) -> Callable[[Source, Node, dict[str, str]], Condition | None]:
@@ -187,13 +189,14 @@ def _nested(
     return read
 
 
-_READERS: dict[str, Callable[[Source, Node, dict[str, str]], Condition | None]] = {
+READERS: dict[str, Callable[[Source, Node, dict[str, str]], Condition | None]] = {
     "local_time": _local_time,
     "in_segment": _in_segment,
     "inside": _inside,
     "near": _near,
     "visited": _visited,
     "did": _did,
+    "sequence": _sequence,
     "any_of": _nested(AnyOf),
     "all_of": _nested(AllOf),
     "none_of": _nested(NoneOf),

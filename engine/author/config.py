@@ -17,7 +17,7 @@ from engine.model.release import DecidePolicy, Policy, SensePolicy, TestPolicy
 PREFIX = "HERENOW_"
 CONSOLE = Channel("console", "console")  # always there, last where the file does not list it
 _MAX_BYTES = 1_000_000
-_CHANNEL = re.compile(r"[A-Za-z0-9][\w\-]{0,63}")
+CHANNEL_NAME = re.compile(r"[A-Za-z0-9][\w\-]{0,63}")
 
 
 class _Wrong(Exception):
@@ -134,7 +134,7 @@ class _Loader:
             where = self.place(f"channels.{name}")
             if not isinstance(settings, dict):
                 self.wrong.append(_Wrong(where, f"'{clip(name)}' is a section.", f"Write [channels.{clip(name)}]."))
-            elif not _CHANNEL.fullmatch(name):
+            elif not CHANNEL_NAME.fullmatch(name):
                 self.wrong.append(
                     _Wrong(where, f"'{clip(name)}' is no name for a channel.", "Use letters, digits, - _.")
                 )

@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 
 from engine.author.durations import duration_text
-from engine.author.report import clip, did_you_mean, nearest
+from engine.author.fields import Field
+from engine.author.report import clip, did_you_mean, nearest, renamed
 from engine.author.source import Use
 from engine.compose import check_template
 from engine.errors import Finding
+from engine.match.durable import refusals
 from engine.model.fence import Fence
 from engine.model.release import Policy
-from engine.model.rule import Offer, Rule, Segment
+from engine.model.rule import Journey, Offer, Rule, Segment
 from engine.sense.fences import FenceSet
 
 
@@ -24,8 +26,11 @@ class Parts(Struct):
     fences: list[Fence] = field(default_factory=list)
     segments: dict[str, Segment] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
-    journeys: dict[str, tuple[str, ...]] | None = None
+    journeys: dict[str, Journey] | None = None
     uses: list[Use] = field(default_factory=list)
+    fields: dict[str, Field] = field(default_factory=dict)  # declared in schema.yaml
+    lines: dict[str, list[str]] = field(default_factory=dict)  # of each YAML file, for the places of findings
+    homes: dict[tuple[str, str], tuple[str, int, int]] = field(default_factory=dict)  # kind, name -> where declared
     doubtful: frozenset[str] = frozenset()  # kinds of names whose own file is wrong: some may be missing for that
 
 
@@ -35,6 +40,8 @@ _template_problem = lru_cache(maxsize=20_000)(check_template)
 def cross_check(parts: Parts) -> list[Finding]:
     """All findings that need more than one file (or the policy)."""
     findings = [*_twice(parts), *_too_small(parts), *_long_fence_dwells(parts)]
+    if parts.policy.matcher == "durable":
+        findings += refusals([rule for rule, *_ in parts.rules], parts.segments)
     known = _declared(parts)
     homes = {fence.id: fence.source.rpartition(":")[0] for fence in parts.fences}
     for use in parts.uses:
@@ -44,6 +51,8 @@ def cross_check(parts: Parts) -> list[Finding]:
             findings += _template(use)
         elif use.kind == "dwell":
             findings += _long_dwell(use, parts.policy.sense.silence)
+        elif use.kind == "converting rule":
+            findings += _without_conversion(use, parts)
     return findings
 
 
@@ -55,10 +64,11 @@ def _declared(parts: Parts) -> dict[str, dict[str, None]]:
         "segment": parts.segments,
         "offer": parts.offers,
         "channel": parts.policy.channels,
+        "rule": (rule.id for rule, *_ in parts.rules),
     }
     if parts.journeys is not None:
         known["journey"] = parts.journeys
-        known["stage"] = (f"{name}\n{stage}" for name, stages in parts.journeys.items() for stage in stages)
+        known["stage"] = (f"{name}\n{stage.id}" for name, of in parts.journeys.items() for stage in of.stages)
     return {kind: dict.fromkeys(names) for kind, names in known.items()}
 
 
@@ -71,6 +81,7 @@ _DECLARE = {
     "channel": "Add it to config.toml as [channels.NAME].",
     "journey": "Add it to rules/journeys.yaml.",
     "stage": "Add it to its journey in rules/journeys.yaml.",
+    "rule": "Name a rule of this project.",
 }
 
 
@@ -96,7 +107,8 @@ def _unknown(
     else:
         fix = did_you_mean(name, choices) or _DECLARE[use.kind]
     problem = f"Unknown {_CALLED.get(use.kind, use.kind)} '{clip(name)}'."
-    return [Finding(use.file, use.line, use.column, "error", f"UNKNOWN_{use.kind.upper()}", problem, fix)]
+    code, edit = f"UNKNOWN_{use.kind.upper()}", renamed(name, choices) or UNSET
+    return [Finding(use.file, use.line, use.column, "error", code, problem, fix, edit)]
 
 
 def _template(use: Use) -> list[Finding]:
@@ -111,6 +123,16 @@ def _long_dwell(use: Use, silence: float) -> list[Finding]:
     problem += " nobody knows where a device is."
     fix = f"Use less than {duration_text(silence)}, or a longer [sense] silence in config.toml."
     return [Finding(use.file, use.line, use.column, "error", "DWELL_TOO_LONG", problem, fix)]
+
+
+def _without_conversion(use: Use, parts: Parts) -> list[Finding]:
+    """Of a rule that something else waits for to convert."""
+    rule = next((rule for rule, *_ in parts.rules if rule.id == use.name), None)
+    if rule is None or rule.conversion is not None:
+        return []
+    problem = f"'{clip(use.name)}' has no conversion to wait for ({rule.where})."
+    fix = "Add 'conversion:' with an event to that rule."
+    return [Finding(use.file, use.line, use.column, "error", "NO_CONVERSION", problem, fix)]
 
 
 def _long_fence_dwells(parts: Parts) -> list[Finding]:

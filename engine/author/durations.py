@@ -2,12 +2,13 @@
 
 import math
 import re
+from functools import lru_cache
 from typing import Literal
 
 from engine.author.report import TextError, clip, did_you_mean, nearest
 from engine.model.rule import Cap
 
-_UNITS: dict[str, float] = {}
+UNITS: dict[str, float] = {}
 for _names, _seconds in (
     ("s sec secs second seconds", 1.0),
     ("m min mins minute minutes", 60.0),
@@ -16,10 +17,10 @@ for _names, _seconds in (
     ("w week weeks", 604800.0),
     ("mo month months", 2592000.0),
 ):
-    _UNITS.update(dict.fromkeys(_names.split(), _seconds))
+    UNITS.update(dict.fromkeys(_names.split(), _seconds))
 
-_METRES = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "km": 1000.0}
-_METRES |= {"kilometre": 1000.0, "kilometres": 1000.0, "kilometer": 1000.0, "kilometers": 1000.0}
+METRES = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "km": 1000.0}
+METRES |= {"kilometre": 1000.0, "kilometres": 1000.0, "kilometer": 1000.0, "kilometers": 1000.0}
 _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _BYTES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
@@ -31,6 +32,7 @@ _DURATION_FIX = "Write for example 15 minutes, 2 hours or 7 days (units s m h d 
 _CAP_FIX = "Write for example 3 per day, 1 per 6 hours or 10 per 7 days."
 
 
+@lru_cache(maxsize=4096)  # a thousand rules share few durations, caps, targets and times of day
 def parse_duration(text: str) -> float:
     """``15 minutes``, ``15m``, ``1 hour 30 minutes``, ``0s``: seconds. A month is 30 days. Raises ``TextError``."""
     text = text.strip()
@@ -49,17 +51,17 @@ def parse_duration(text: str) -> float:
 
 
 def _unit(unit: str, text: str, column: int) -> float:
-    seconds = _UNITS.get(unit.lower())
+    seconds = UNITS.get(unit.lower())
     if seconds is not None:
         return seconds
     if not unit:
         raise TextError(f"'{clip(text)}' has no unit.", _DURATION_FIX, column)
-    raise TextError(f"'{unit}' is not a unit of time.", f"{did_you_mean(unit, _UNITS)} {_DURATION_FIX}".strip(), column)
+    raise TextError(f"'{unit}' is not a unit of time.", f"{did_you_mean(unit, UNITS)} {_DURATION_FIX}".strip(), column)
 
 
 def parse_span(text: str) -> float:
     """A duration in which ``day`` alone means one day: for ``in the last day`` and ``per hour``."""
-    seconds = _UNITS.get(text.strip().lower())
+    seconds = UNITS.get(text.strip().lower())
     return parse_duration(text) if seconds is None else seconds
 
 
@@ -75,7 +77,7 @@ def duration_text(seconds: float) -> str:
 def parse_metres(text: str) -> float:
     """``300 m``, ``1.5 km``: metres. Raises ``TextError``."""
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]*)", text.strip().lower())
-    size = _METRES.get(found[2]) if found else None
+    size = METRES.get(found[2]) if found else None
     if found is None or size is None:
         raise TextError(f"'{clip(text)}' is not a distance.", "Write for example 300 m or 1.5 km.")
     return float(found[1]) * size
@@ -90,6 +92,7 @@ def parse_size(text: str) -> int:
     return int(float(found[1]) * size)
 
 
+@lru_cache(maxsize=4096)
 def parse_cap(text: str) -> Cap:
     """``3 per day`` (the person's calendar day), ``3 per week``, ``1 per 6 hours`` (rolling). Raises ``TextError``."""
     found = _CAP.fullmatch(text.strip())
@@ -105,7 +108,7 @@ def parse_cap(text: str) -> Cap:
     try:
         seconds = parse_span(window)
     except TextError as error:
-        near = nearest(window, _UNITS)
+        near = nearest(window, UNITS)
         fix = f"Did you mean '{near}'?" if near else _CAP_FIX
         raise TextError(f"'{clip(window)}' is no time for a cap.", fix, found.start(2)) from error
     if seconds <= 0:

@@ -37,7 +37,8 @@ def stamp(config: Config) -> Stamp:
     for name, path in authored(config):
         try:
             status = path.stat()
-        except OSError:  # gone since it was listed: the next look will see it
+        except OSError:  # gone since it was listed, or a link to nothing: the next look will see a change
+            found.append((name, -1, 0, 0, 0))
             continue
         found.append((name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino))
     return tuple(found)
@@ -62,7 +63,7 @@ def read_files(config: Config) -> tuple[dict[str, bytes], list[Finding]]:
             with path.open("rb") as file:
                 data = file.read(most + 1)
         except OSError as error:
-            findings.append(_unreadable(name, error))
+            findings.append(unreadable(name, error))
             continue
         if len(data) > most:
             problem = f"The file is larger than {most // 1_000_000} MB."
@@ -72,6 +73,7 @@ def read_files(config: Config) -> tuple[dict[str, bytes], list[Finding]]:
     return files, findings
 
 
-def _unreadable(name: str, error: OSError) -> Finding:
+def unreadable(name: str, error: OSError) -> Finding:
+    """A file that cannot be read."""
     problem = f"The file cannot be read: {error.strerror or error}."
     return Finding(name, 0, 0, "error", "UNREADABLE", problem, "Check its permissions.")

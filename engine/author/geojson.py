@@ -4,56 +4,89 @@ Good features load and bad ones are told, each with the place at which it begins
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from engine.author import properties
+from engine.author.features import Collection, Outline, Piece, Place, advance
+from engine.author.plain import read_plain
+from engine.author.properties import Properties
 from engine.author.report import NotYet, TextError, clip, ordered
 from engine.author.shapes import read_shape
 from engine.author.swapped import looks_swapped
 from engine.author.tangles import Budget
 from engine.errors import Finding, Severity
-from engine.model.fence import Fence
+from engine.model.fence import Fence, Shape
 
-MAX_BYTES = 64_000_000
+MAX_BYTES = 128_000_000
 MAX_FEATURES = 1_000_000
 _MAX_FINDINGS = 1000  # told about one file
-Place = tuple[int, int]  # line and column, from 1
-NOWHERE, START = (0, 0), (1, 1)
+_AT_ONCE = 500  # features checked together: short enough not to hold up other threads
+NOWHERE, START = Place(0, 0), Place(1, 1)
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
-
-class _Collection(msgspec.Struct):
-    """The head of a file; its features stay raw, so that a bad one does not spoil the others."""
-
-    type: Any = None
-    features: list[msgspec.Raw] | None = None
-
-
-_head = msgspec.json.Decoder(_Collection)
+_head = msgspec.json.Decoder(Collection)
 _any = msgspec.json.Decoder()
+
+
+class Told(Struct, frozen=True):
+    """Something found: of which feature (from 0; -1: of the whole file), its id where it could be read."""
+
+    index: int
+    id: str
+    finding: Finding
+
+
+class Upload(Struct, frozen=True):
+    """What was read of a file: the good fences in order, and everything that is to say."""
+
+    fences: list[Fence]
+    told: list[Told] = field(default_factory=list)
+    features: int = 0
+    numbers: list[int] = field(default_factory=list)  # of which feature each fence is, from 0
 
 
 def read_fences(name: str, data: bytes) -> tuple[list[Fence], list[Finding]]:
     """The fences of one file and what was found. Any bytes give an answer, never an exception."""
-    reader = _Reader(name, data.removeprefix(b"\xef\xbb\xbf"))
+    upload = read_upload(name, data)
+    return upload.fences, ordered(told.finding for told in upload.told)
+
+
+def read_upload(name: str, data: bytes | bytearray, most: int = MAX_FEATURES) -> Upload:
+    """The same, with what was found of which feature; of more than ``most`` features none is read."""
+    reader = _Reader(name, data[3:] if data.startswith(b"\xef\xbb\xbf") else data, most)
     reader.read()
-    return reader.fences, ordered(reader.findings)
+    return Upload(reader.fences, reader.told, reader.features, reader.numbers)
+
+
+def read_features(name: str, features: Iterable[tuple[Place, dict[str, Any]]]) -> Upload:
+    """Features that came from another format, each with its place there."""
+    reader = _Reader(name, b"", MAX_FEATURES)
+    for number, (place, feature) in enumerate(features):
+        reader.features += 1
+        reader.feature(feature, number, place)
+    reader.strange()
+    return Upload(reader.fences, reader.told, reader.features, reader.numbers)
 
 
 class _Reader:
-    def __init__(self, name: str, data: bytes) -> None:
-        self.name, self.data = name, data
+    def __init__(self, name: str, data: bytes | bytearray, most: int) -> None:
+        self.name, self.data, self.most = name, data, most
         self.fences: list[Fence] = []
-        self.findings: list[Finding] = []
+        self.told: list[Told] = []
+        self.numbers: list[int] = []
+        self.features = 0
         self.strangers: dict[str, list[Any]] = {}  # unknown property -> how many, first place
         self.budget = Budget()
+        self.index, self.id = -1, ""
 
     def tell(self, place: Place, severity: Severity, code: str, problem: str, fix: str = "") -> None:
-        if severity == "error" or len(self.findings) < _MAX_FINDINGS:
-            self.findings.append(Finding(self.name, *place, severity, code, problem, fix))
+        if severity == "error" or len(self.told) < _MAX_FINDINGS:
+            self.told.append(Told(self.index, self.id, Finding(self.name, *place, severity, code, problem, fix)))
 
     def read(self) -> None:
         if len(self.data) > MAX_BYTES:
@@ -61,61 +94,72 @@ class _Reader:
             problem = f"The file is larger than {MAX_BYTES // 1_000_000} MB ({size})."
             return self.tell(NOWHERE, "error", "TOO_LARGE", problem, "Split it into several files.")
         try:
-            head = _head.decode(self.data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return self._unreadable(error)
+            outline = Outline(self.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._unreadable()
+        head = outline.head
         if head.type == "Feature":
-            return self._feature(self.data, 0, START)
+            self.features = 1
+            return self._piece(Piece(0, START, self.data))
         if head.type != "FeatureCollection" or head.features is None:
             fix = 'Write {"type": "FeatureCollection", "features": [...]}.'
             return self.tell(START, "error", "GEOJSON", "The file is no GeoJSON FeatureCollection or Feature.", fix)
         if not head.features:
             self.tell(START, "info", "EMPTY", "The file has no features.")
-        for number, (place, raw) in enumerate(self._placed(head.features)):
-            if number >= MAX_FEATURES or len(self.findings) >= 10 * _MAX_FINDINGS:
-                return self.tell(place, "error", "TOO_LARGE", "There is too much wrong or too much in this file.")
-            self._feature(raw, number, place)
-        return self._strangers()
+        self.features = len(head.features)
+        if self.features > self.most:
+            problem = f"There are more than {self.most} features ({self.features})."
+            return self.tell(START, "error", "TOO_LARGE", problem, "Split them into several files.")
+        return self._pieces(iter(outline.pieces()))
 
-    def _placed(self, raws: list[msgspec.Raw]) -> Iterator[tuple[Place, bytes]]:
-        """Each feature's bytes with line and column: found from where the one before it ended."""
-        at, line, column = 0, 1, 1
-        for raw in raws:
-            text = bytes(raw)
-            found = max(self.data.find(text, at), at)
-            line, column = _advance(self.data[at:found], line, column)
-            yield (line, column), text
-            line, column = _advance(text, line, column)
-            at = found + len(text)
+    def _pieces(self, pieces: Iterable[Piece]) -> None:
+        """Most features are plain and read many at once; the others one by one."""
+        while some := list(islice(pieces, _AT_ONCE)):
+            plain = read_plain(some)
+            for piece in some:
+                found = plain.get(piece.number)
+                if found is not None:
+                    self._keep(found.id, found.shape, found.facts, piece.number, piece.place)
+                    continue
+                if len(self.told) >= 10 * _MAX_FINDINGS:
+                    return self.tell(piece.place, "error", "TOO_LARGE", "There is too much wrong in this file.")
+                self._piece(piece)
+        return self.strange()
 
-    def _unreadable(self, error: Exception) -> None:
+    def _unreadable(self) -> None:
+        """Not JSON, or not GeoJSON: what the decoder says of the whole."""
+        error: Exception | None = None
+        try:
+            _head.decode(self.data)
+            return self.tell(START, "error", "JSON", "This is not JSON.", "Open it in an editor that checks JSON.")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as caught:
+            error = caught
         if isinstance(error, RecursionError):
             return self.tell(NOWHERE, "error", "TOO_DEEP", "The file is nested too deeply.", "Nest less.")
         if isinstance(error, UnicodeDecodeError):
-            place = self._place(error.start)
+            place = advance(self.data, 0, error.start, START)
             return self.tell(place, "error", "ENCODING", "This is not UTF-8 text.", "Save it as UTF-8.")
         if isinstance(error, msgspec.ValidationError):
             fix = 'Write {"type": "FeatureCollection", "features": [...]}.'
             return self.tell(START, "error", "GEOJSON", f"The file is no GeoJSON: {error}.", fix)
-        found = _BYTE.search(str(error))
-        place = self._place(int(found[1])) if found else self._place(len(self.data))
-        at = int(found[1]) if found else 0
-        numberless = re.match(rb"[-+]?(NaN|Infinity|inf|nan)", self.data[at : at + 10]) if found else None
-        fix = "JSON has no NaN or Infinity: write a number." if numberless else "Open it in an editor that checks JSON."
-        problem = "The file ends too early." if not found else f"This is not JSON: {str(error).partition(' (byte')[0]}."
-        return self.tell(place, "error", "JSON", problem, fix)
+        problem, fix, at = _no_json(error, self.data)
+        return self.tell(advance(self.data, 0, at, START), "error", "JSON", problem, fix)
 
-    def _place(self, at: int) -> tuple[int, int]:
-        start = self.data.rfind(b"\n", 0, at) + 1
-        return self.data.count(b"\n", 0, at) + 1, len(self.data[start:at].decode("utf-8", "replace")) + 1
+    # ------------------------------------------------------------------ one by one
 
-    def _feature(self, raw: bytes, number: int, place: Place) -> None:
-        label = f"feature {number + 1}"
+    def _piece(self, piece: Piece) -> None:
+        self.index, self.id = piece.number, ""
         try:
-            feature = _any.decode(raw)
+            self.feature(_any.decode(piece.text), piece.number, piece.place)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            problem = f"{label} cannot be read: {clip(str(error))}."
-            return self.tell(place, "error", "JSON", problem, "Correct it.")
+            problem, fix, at = _no_json(error, piece.text)
+            place = advance(piece.text, 0, at, piece.place)
+            self.tell(place, "error", "JSON", f"feature {piece.number + 1} cannot be read: {problem}", fix)
+        self.index = -1
+
+    def feature(self, feature: Any, number: int, place: Place) -> None:
+        """One decoded feature."""
+        self.index, self.id, label = number, "", f"feature {number + 1}"
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
             return self.tell(place, "error", "GEOJSON", f"{label} is no Feature.", 'Its "type" must be "Feature".')
         facts = feature.get("properties")
@@ -127,16 +171,11 @@ class _Reader:
             if fence_id is None:
                 fix = f'Add "id": "{properties.slug(facts.get("name"))}" beside its "type".'
                 return self.tell(place, "error", "NO_ID", f"{label}: There is no id.", fix)
-            label = f"'{clip(fence_id)}'"
+            self.id, label = fence_id, f"'{clip(fence_id)}'"
             self._fence(feature, facts, fence_id, place)
         except TextError as error:
-            self.tell(
-                place,
-                "error",
-                "NOT_YET" if isinstance(error, NotYet) else "FENCE",
-                f"{label}: {error.problem}",
-                error.fix,
-            )
+            code = "NOT_YET" if isinstance(error, NotYet) else "FENCE"
+            self.tell(place, "error", code, f"{label}: {error.problem}", error.fix)
         return None
 
     def _fence(self, feature: dict[str, Any], facts: dict[str, Any], fence_id: str, place: Place) -> None:
@@ -146,6 +185,10 @@ class _Reader:
         if looks_swapped(shape):
             fix = "GeoJSON writes longitude first: [lon, lat]. If this is right, ignore this."
             tell("LOOKS_SWAPPED", "The coordinates look like lat, lon: they lie in the sea, swapped on land.", fix)
+        self._keep(fence_id, shape, read, self.index, place)
+
+    def _keep(self, fence_id: str, shape: Shape, read: Properties, number: int, place: Place) -> None:
+        self.numbers.append(number)
         for stranger in read.strangers:
             self.strangers.setdefault(stranger, [0, place])[0] += 1
         self.fences.append(
@@ -156,24 +199,35 @@ class _Reader:
                 tags=read.tags,
                 catchment=read.catchment,
                 dwell=read.dwell,
+                cross=read.cross,
+                schedule=read.schedule,
                 metadata=read.metadata,
                 source=f"{self.name}:{place[0]}",
+                open=read.open,
+                but=read.but,
+                valid=read.valid,
+                on_open=read.on_open,
             )
         )
 
-    def _strangers(self) -> None:
+    def strange(self) -> None:
         """One line for each unknown property, however many features have it."""
+        self.index, self.id = -1, ""
         for stranger, (count, place) in sorted(self.strangers.items()):
             problem = f"'{clip(stranger)}' is no property of a fence ({count} feature{'s' if count > 1 else ''})."
             fix = f"It is kept as metadata: rules read it as fence.{clip(stranger)}."
             self.tell(place, "info", "KEPT_AS_METADATA", problem, fix)
 
 
-def _advance(text: bytes, line: int, column: int) -> tuple[int, int]:
-    """Where a text ends that begins at line and column."""
-    lines = text.count(b"\n")
-    last = text[text.rfind(b"\n") + 1 :] if lines else text
-    return line + lines, len(last.decode("utf-8", "replace")) + (1 if lines else column)
+def _no_json(error: Exception, text: bytes | bytearray) -> tuple[str, str, int]:
+    """What is wrong with a text that does not decode, how to mend it, and at which byte it is."""
+    found = _BYTE.search(str(error))
+    at = int(found[1]) if found else len(text) if "ended prematurely" in str(error) else 0
+    numberless = re.match(rb"[-+]?(NaN|Infinity|inf|nan)", text[at : at + 10]) if found else None
+    fix = "JSON has no NaN or Infinity: write a number." if numberless else "Open it in an editor that checks JSON."
+    if not found and at:
+        return "The file ends too early.", fix, at
+    return f"This is not JSON: {clip(str(error).partition(' (byte')[0])}.", fix, at
 
 
 def _warner(reader: _Reader, fence_id: str, place: Place) -> Callable[[str, str, str], None]:

@@ -9,21 +9,21 @@ from engine.author.source import Source
 from engine.model.rule import MessageSpec, MessageText
 
 _TEXTS = ("title", "body", "link")
-_KEYS = ("channels", "send_within", *_TEXTS, "data", "languages")
-_LANGUAGE_KEYS = (*_TEXTS, "data")
+KEYS = ("channels", "send_within", *_TEXTS, "data", "languages")
+LANGUAGE_KEYS = (*_TEXTS, "data")
 _THEN = re.compile(r"\s*,\s*(?:then\s+)?|\s+then\s+")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 MAX_TEMPLATE = 20_000  # characters
 
 
 def read_message(source: Source, node: Node) -> MessageSpec | None:
     """The message; every template and channel is noted for the cross-check."""
-    message = source.mapping(node, "message", _KEYS)
+    message = source.mapping(node, "message", KEYS)
     if message is None:
         return None
     get = message.entries.get
     text = _texts(source, message)
-    if get("title") is None and get("body") is None and set(message.entries) <= set(_KEYS):
+    if get("title") is None and get("body") is None and set(message.entries) <= set(KEYS):
         source.error(message, "MISSING", "The message says nothing.", "Give it a title or a body.")
     channels = get("channels")
     within = get("send_within")
@@ -93,10 +93,10 @@ def _languages(source: Source, node: Node | None) -> dict[str, MessageText]:
     if node is None:
         return languages
     for key, place, value in source.entries(node, "languages"):
-        if not _LANGUAGE.fullmatch(key):
+        if not LANGUAGE.fullmatch(key):
             source.error(place, "BAD_VALUE", f"'{clip(key)}' is no language.", "Write a code such as de, fr or pt-BR.")
             continue
-        texts = source.mapping(value, f"languages.{key}", _LANGUAGE_KEYS)
+        texts = source.mapping(value, f"languages.{key}", LANGUAGE_KEYS)
         if texts is not None:
             languages[key] = _texts(source, texts)
     return languages

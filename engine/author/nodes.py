@@ -6,8 +6,9 @@ from typing import Any
 
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NULLS = ("", "~", "null", "Null", "NULL")
 _WORDS: dict[str, Any] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(_NULLS),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
@@ -26,18 +27,22 @@ class Node:
 class Scalar(Node):
     """A text, number, true/false or nothing. ``text`` is what was written, ``quoted`` whether in quotes or a block."""
 
-    __slots__ = ("end_column", "end_line", "quoted", "text", "value")
+    __slots__ = ("end_column", "end_line", "quoted", "text")
 
     def __init__(self, line: int, column: int, text: str, quoted: bool = False) -> None:
-        super().__init__(line, column)
+        self.line, self.column, self.size = line, column, 1
         self.text, self.quoted = text, quoted
         self.end_line, self.end_column = line, column
-        self.value = text if quoted else resolve(text)
+
+    @property
+    def value(self) -> str | int | float | bool | None:
+        """What it is by YAML 1.2."""
+        return self.text if self.quoted else resolve(self.text)
 
     @property
     def empty(self) -> bool:
         """Nothing was written (or only ``null``)."""
-        return self.value is None or self.text == ""
+        return not self.text or (not self.quoted and self.text in _NULLS)
 
 
 class Items(Node):

@@ -2,9 +2,14 @@
 
 from engine.author import catalog
 from engine.author.bundle import Bundle
+from engine.author.collector import paused
 from engine.author.crosscheck import Parts, cross_check
+from engine.author.fields import read_fields
 from engine.author.folder import read_files
 from engine.author.geojson import read_fences
+from engine.author.journeys import read_journeys
+from engine.author.lint import lint
+from engine.author.nodes import Mapping
 from engine.author.report import ordered
 from engine.author.rules import read_rules
 from engine.author.source import Source
@@ -12,7 +17,7 @@ from engine.errors import AuthorError, Finding
 from engine.model.config import Config
 from engine.model.release import Release
 
-__all__ = ["Bundle", "check", "compile_bundle", "read_bundle"]
+__all__ = ["Bundle", "compile_bundle", "read_bundle", "read_parts"]
 
 _CATALOG = {
     f"rules/{name}{end}": name for name in ("segments", "offers", "journeys", "schema") for end in (".yaml", ".yml")
@@ -27,45 +32,41 @@ def read_bundle(config: Config) -> Bundle:
     return Bundle(files, config.policy)
 
 
-def compile_bundle(bundle: Bundle) -> tuple[Release, list[Finding]]:
+def compile_bundle(bundle: Bundle, new: bool = False) -> tuple[Release, list[Finding]]:
     """The release of a bundle, with warnings and infos. Raises ``AuthorError``, with every finding, if one is an error.
 
-    A pure function of the bundle: the same bytes give the same release anywhere.
+    ``new``: one that was never in force is judged as strictly as ``check`` does. A stored one is not: what only later
+    versions call an error must not stop it from being put in force again. A pure function of the bundle: the same bytes
+    give the same release anywhere.
     """
-    parts, findings = _read(bundle)
-    findings = ordered([*findings, *cross_check(parts)])
-    if any(finding.severity == "error" for finding in findings):
-        raise AuthorError(findings)
-    return (
-        Release(
-            hash=bundle.hash,
-            rules=tuple(sorted((rule for rule, *_ in parts.rules), key=lambda rule: rule.id)),
-            fences=tuple(sorted(parts.fences, key=lambda fence: fence.id)),
-            policy=bundle.policy,
-            segments=dict(sorted(parts.segments.items())),
-            offers=dict(sorted(parts.offers.items())),
-        ),
-        findings,
+    with paused():
+        parts, findings = read_parts(bundle)
+        findings += cross_check(parts)
+        if new:
+            findings += lint(parts)
+        findings = ordered(findings)
+        if any(finding.severity == "error" for finding in findings):
+            raise AuthorError(findings)
+        return _release(bundle, parts), findings
+
+
+def _release(bundle: Bundle, parts: Parts) -> Release:
+    return Release(
+        hash=bundle.hash,
+        rules=tuple(sorted((rule for rule, *_ in parts.rules), key=lambda rule: rule.id)),
+        fences=tuple(sorted(parts.fences, key=lambda fence: fence.id)),
+        policy=bundle.policy,
+        segments=dict(sorted(parts.segments.items())),
+        offers=dict(sorted(parts.offers.items())),
+        journeys=dict(sorted((parts.journeys or {}).items())),
     )
 
 
-def check(config: Config) -> list[Finding]:
-    """Everything that is to say about the project's files, sorted by file and line."""
-    files, unread = read_files(config)
-    parts, findings = _read(Bundle(files, config.policy))
-    if not files and not unread:
-        problem = "There are no rules and no geofences."
-        findings.append(
-            Finding(config.paths.rules, 0, 0, "info", "EMPTY", problem, "Put files into rules/ and geofences/.")
-        )
-    return ordered([*unread, *findings, *cross_check(parts)])
-
-
-def _read(bundle: Bundle) -> tuple[Parts, list[Finding]]:
-    """Parse every file. The schema comes first: its fields are offered where a name in a rule is wrong."""
+def read_parts(bundle: Bundle) -> tuple[Parts, list[Finding]]:
+    """Everything in the files, and what is wrong with it. The schema comes first: its fields are offered where a name
+    in a rule is wrong."""
     parts = Parts(bundle.policy)
     findings: list[Finding] = []
-    fields: tuple[str, ...] = ()
     for name in sorted(bundle.files, key=lambda name: (_CATALOG.get(name) != "schema", name)):
         if name.startswith("geofences/"):
             fences, found = read_fences(name, bundle.files[name])
@@ -73,9 +74,11 @@ def _read(bundle: Bundle) -> tuple[Parts, list[Finding]]:
             findings += found
             continue
         source = Source(name, bundle.files[name])
-        source.fields = fields
+        source.fields = tuple(parts.fields)
+        parts.lines[name] = source.lines
+        parts.homes |= _homes(source)
         if _CATALOG.get(name) == "schema":
-            fields = catalog.read_schema(source)
+            parts.fields |= read_fields(source)
         else:
             _read_yaml(source, parts)
         findings += source.findings
@@ -85,12 +88,22 @@ def _read(bundle: Bundle) -> tuple[Parts, list[Finding]]:
     return parts, findings
 
 
+def _homes(source: Source) -> dict[tuple[str, str], tuple[str, int, int]]:
+    """The place of everything that a catalogue declares."""
+    kind, root = _CATALOG.get(source.file), source.root
+    named = root.entries.get(kind) if kind is not None and isinstance(root, Mapping) else None
+    if kind is None or not isinstance(named, Mapping):
+        return {}
+    places = named.keys.items()
+    return {(kind.removesuffix("s"), name): (source.file, place.line, place.column) for name, place in places}
+
+
 def _declares(file: str) -> tuple[str, ...]:
     """The kinds of names that a file declares."""
     if file.startswith("geofences/"):
         return ("fence", "tag")
     return {"segments": ("segment",), "offers": ("offer",), "journeys": ("journey", "stage")}.get(
-        _CATALOG.get(file, ""), ()
+        _CATALOG.get(file, ""), ("rule",)
     )
 
 
@@ -101,6 +114,6 @@ def _read_yaml(source: Source, parts: Parts) -> None:
     elif kind == "offers":
         parts.offers |= catalog.read_offers(source)
     elif kind == "journeys":
-        parts.journeys = (parts.journeys or {}) | catalog.read_journeys(source)
+        parts.journeys = (parts.journeys or {}) | read_journeys(source)
     else:
         parts.rules += [(rule, source.file, place.line, place.column) for rule, place in read_rules(source)]

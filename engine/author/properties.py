@@ -3,15 +3,17 @@
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
 from engine.author.durations import parse_duration, parse_metres
-from engine.author.report import NotYet, TextError, clip, nearest
+from engine.author.report import TextError, clip, nearest
 from engine.author.shapes import MAX_RADIUS
+from engine.author.times import parse_local_times, parse_runs
+from engine.model.rule import DayTime
 
-KNOWN = ("id", "name", "tags", "schedule", "dwell", "catchment", "cross", "metadata", "radius")
+KNOWN = (*("id", "name", "tags", "schedule", "valid", "on_open", "dwell", "catchment", "cross", "metadata", "radius"),)
 _LIKE = 80.0  # similarity from which an unknown property is taken for a slip of the pen
 _MAX_DEPTH = 16
 _SILENT = ("subType",)  # Azure's mark of a circle
@@ -25,6 +27,12 @@ class Properties(Struct):
     dwell: tuple[float, ...] = ()
     catchment: float = 0.0
     radius: float | None = None
+    cross: bool = False
+    schedule: str | None = None
+    open: tuple[DayTime, ...] = ()
+    but: tuple[DayTime, ...] = ()
+    valid: tuple[str | None, str | None] = (None, None)
+    on_open: Literal["enter", "ignore"] = "enter"
     metadata: dict[str, Any] = field(default_factory=dict)
     strangers: list[str] = field(default_factory=list)
 
@@ -54,10 +62,6 @@ def slug(name: Any) -> str:
 def read(facts: dict[str, Any]) -> Properties:
     """The properties of a fence. Raises ``TextError`` for the first that is wrong."""
     read_ = Properties()
-    if facts.get("schedule") not in (None, ""):
-        raise NotYet("schedule")
-    if facts.get("cross") not in (None, False):
-        raise NotYet("cross")
     metadata = facts.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise TextError("'metadata' must be an object.", 'Write "metadata": {"key": "value"}.')
@@ -71,7 +75,32 @@ def read(facts: dict[str, Any]) -> Properties:
     read_.radius = _metres(facts, "radius")
     if read_.radius == 0:
         raise TextError("'radius' is 0.", "Write the radius in metres, for example 100.")
+    _opening(facts, read_)
+    read_.cross = facts.get("cross") or False
+    if not isinstance(read_.cross, bool):
+        raise TextError("'cross' must be true or false.", 'Write "cross": true.')
     return read_
+
+
+def _opening(facts: dict[str, Any], read_: Properties) -> None:
+    """When the fence is open: ``schedule``, ``valid`` and ``on_open``."""
+    schedule, valid, on_open = (facts.get(key) or None for key in ("schedule", "valid", "on_open"))
+    if schedule is not None:
+        if not isinstance(schedule, str):
+            raise TextError("'schedule' must be a text.", 'Write "schedule": "mon-fri 08:00-18:00".')
+        read_.schedule = schedule.strip()
+        read_.open, read_.but = parse_local_times(read_.schedule)
+        if any(span.holidays for span in (*read_.open, *read_.but)):
+            fix = "Leave holidays to the rules: only_if: - local_time: weekdays, not holidays in DE"
+            raise TextError("'schedule': A geofence does not know holidays.", fix)
+    if valid is not None:
+        if not isinstance(valid, str):
+            raise TextError("'valid' must be a text.", 'Write "valid": "2026-11-01 to 2026-12-24".')
+        read_.valid = parse_runs(valid)
+    if on_open is not None:
+        if on_open not in ("enter", "ignore"):
+            raise TextError(f"'{clip(str(on_open))}' is no choice of 'on_open'.", 'Write "on_open": "ignore".')
+        read_.on_open = on_open
 
 
 def _strangers(facts: dict[str, Any], read_: Properties) -> None:

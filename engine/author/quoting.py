@@ -5,6 +5,8 @@ import re
 _KEYED = re.compile(r"(\s*(?:-\s+)*[\w.\-]+:\s+)(\S.*)")
 _LISTED = re.compile(r"(\s*-\s+)(\S.*)")
 _COMMENT = re.compile(r"\s+#(?:\s|$)")
+_ALL_COMMENT = re.compile(r"\s*(?:-\s+)*[\w.\-]+:\s+#[^\s#]")
+_ELISION = re.compile(r"'(?:tis|twas|til|em|n|cause|bout|round|\d\ds?)\b(?!.*')", re.IGNORECASE)  # no quote was begun
 _FIRST = "*&!@%`>|\"'{[]},?#"  # characters with which no plain text may begin
 _LOOK_BACK = 50  # lines searched for a quote that was not closed
 _LONGEST_LINE = 2000
@@ -59,10 +61,30 @@ def find(lines: list[str], numbers: list[int]) -> Correction | None:
     return None
 
 
+def untabbed(lines: list[str], number: int) -> str:
+    """A line with spaces for the tabs in its indentation: as many as put it where the line above lets it stand."""
+    line = lines[number]
+    body = line.lstrip(" \t")
+    lead = line[: len(line) - len(body)]
+    above = next((text for text in reversed(lines[max(0, number - _LOOK_BACK) : number]) if text.strip()), "")
+    indent = len(above) - len(above.lstrip(" "))
+    fitting = (indent + 2,) if above.rstrip().endswith(":") else (indent,)
+    widths = [len(lead.expandtabs(size)) for size in (2, 4, 8)]
+    width = next((width for width in widths if width in fitting), widths[0])
+    return " " * width + body
+
+
+def is_commented(lines: list[str], number: int) -> bool:
+    """``title: #1 coffee``: all of the text is a comment for YAML, and was hardly meant as one."""
+    return 0 <= number < len(lines) and _ALL_COMMENT.match(lines[number]) is not None
+
+
 def quote(text: str) -> str:
     """The text as a quoted YAML scalar; quotes that were already begun or wrapped round it are taken off first."""
     first = text[0]
-    if first in "\"'" and text.count(first) == 1:
+    if _ELISION.match(text):
+        pass
+    elif first in "\"'" and text.count(first) == 1:
         text = text[1:]
     elif first in "\"'" and text[-1] == first and len(text) > 1:
         text = text[1:-1]

@@ -15,13 +15,13 @@ from engine.model.rule import Cap, Conversion, Limits, Rule
 
 _ID = re.compile(r"\w[\w.\-]{0,99}")
 _EVENT = re.compile(r"[^\s,]{1,100}")
-_STATUS = ("live", "draft", "paused", "ended")
-_PURPOSE = ("marketing", "service", "transactional")
-_KEYS = (
+STATUS = ("live", "draft", "paused", "ended")
+PURPOSE = ("marketing", "service", "transactional")
+KEYS = (
     *("about", "owner", "status", "purpose", "runs", "priority", "journey", "stage", "when", "only_if", "unless"),
-    *("offer", "message", "limits", "cooldown", "conversion", "control_group"),
+    *("offer", "message", "limits", "cooldown", "conversion", "control_group", "canary"),
 )
-_LATER = ("variants", "score", "canary", "fallback", "estimate")  # announced, and not in this version
+_LATER = ("variants", "score", "fallback", "estimate")  # announced, and not in this version
 
 
 def read_rules(source: Source) -> list[tuple[Rule, Scalar]]:
@@ -78,8 +78,8 @@ def _check_keys(source: Source, key: str, place: Scalar, rule: Mapping) -> None:
     for name, at in rule.keys.items():
         if name in _LATER:
             source.error(at, "NOT_YET", f"'{name}' comes with a later version.", "Delete it until then.")
-        elif name not in _KEYS:
-            source.unknown_key(at, name, "a rule", _KEYS)
+        elif name not in KEYS:
+            source.unknown_key(at, name, "a rule", KEYS)
     for name, example in (("when", "'when:' with 'enters: tag cafe'"), ("message", "'message:' with a title")):
         if name not in rule.entries:
             source.error(place, "MISSING", f"The rule '{clip(key)}' has no '{name}'.", f"Add {example}.")
@@ -93,7 +93,7 @@ def _words(source: Source, rule: Mapping) -> dict[str, Any]:
     for name in ("about", "owner"):
         if name in rule.entries:
             fields[name] = source.text(rule.entries[name], name)
-    for name, allowed in (("status", _STATUS), ("purpose", _PURPOSE)):
+    for name, allowed in (("status", STATUS), ("purpose", PURPOSE)):
         if name in rule.entries:
             fields[name] = source.choice(rule.entries[name], name, allowed)
     for name in ("journey", "offer"):
@@ -110,7 +110,8 @@ def _parts(source: Source, rule: Mapping) -> dict[str, Any]:
     """The keys with a form of their own."""
     fields: dict[str, Any] = {}
     get = rule.entries.get
-    for name, parser in (("runs", parse_runs), ("cooldown", parse_duration), ("control_group", parse_share)):
+    shares = (("control_group", parse_share), ("canary", _canary))
+    for name, parser in (("runs", parse_runs), ("cooldown", parse_duration), *shares):
         if (node := get(name)) is not None:
             fields[name] = source.parse(node, name, parser)
     if (node := get("priority")) is not None:
@@ -123,6 +124,16 @@ def _parts(source: Source, rule: Mapping) -> dict[str, Any]:
     if (node := get("conversion")) is not None:
         fields["conversion"] = _conversion(source, node)
     return fields
+
+
+def _canary(text: str) -> float:
+    """The share of people whom the rule reaches; ``none`` is everybody."""
+    if text.strip().lower() == "none":
+        return 1.0
+    share = parse_share(text)
+    if share <= 0.0:
+        raise TextError("A canary of 0% would never send.", "Use status: draft to decide without sending.")
+    return share
 
 
 def _limits(source: Source, node: Node) -> Limits:

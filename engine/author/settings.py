@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from engine.author.durations import parse_cap, parse_duration, parse_size
 from engine.author.report import NotYet, TextError, clip, did_you_mean
 from engine.author.times import parse_quiet_hours
+from engine.match import durable
 from engine.model.rule import Cap
 
 Reader = Callable[[Any], Any]
@@ -18,6 +19,16 @@ def text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise TextError("This must be a text.", 'Write it in quotes: "…".')
     return value.strip()
+
+
+class Shaped:
+    """A reader that knows the shape of what it takes, as JSON Schema has it."""
+
+    def __init__(self, read: Reader, shape: Mapping[str, Any]) -> None:
+        self._read, self.shape = read, shape
+
+    def __call__(self, value: Any) -> Any:
+        return self._read(value)
 
 
 def number(low: float, high: float) -> Reader:
@@ -32,7 +43,7 @@ def number(low: float, high: float) -> Reader:
             raise TextError(f"'{clip(str(value)[:80])}' is no number from {low:g} to {high:g}.")
         return found
 
-    return read
+    return Shaped(read, {"type": "number", "minimum": low, "maximum": high})
 
 
 def whole(low: int, high: int) -> Reader:
@@ -45,7 +56,7 @@ def whole(low: int, high: int) -> Reader:
             raise TextError(f"{found:g} is no whole number.")
         return int(found)
 
-    return read
+    return Shaped(read, {"type": "integer", "minimum": low, "maximum": high})
 
 
 def duration(value: Any) -> float:
@@ -94,7 +105,7 @@ def one_of(*allowed: str) -> Reader:
             raise TextError(f"'{clip(str(value))}' is not possible.", did_you_mean(str(value), allowed))
         return str(value)
 
-    return read
+    return Shaped(read, {"type": "string", "enum": list(allowed)})
 
 
 def time_zone(value: Any) -> str:
@@ -126,10 +137,12 @@ def store_url(value: Any) -> str:
 
 
 def matcher(value: Any) -> str:
-    """``indexed``; durable-rules is announced."""
-    if value == "durable":
-        raise NotYet("durable")
-    return str(one_of("indexed")(value))
+    """``indexed``, or ``durable`` where durable-rules is installed."""
+    name = str(one_of("indexed", "durable")(value))
+    problem = durable.missing() if name == "durable" else None
+    if problem is not None:
+        raise TextError(f"durable-rules cannot be loaded: {problem}.", durable.INSTALL)
+    return name
 
 
 def quiet_hours(value: Any) -> tuple[int, int] | None:

@@ -38,7 +38,7 @@ class _MultiPolygon(Struct):
     coordinates: list[_Rings]
 
 
-_KINDS: dict[str, type[Struct]] = {
+GEOMETRIES: dict[str, type[Struct]] = {
     "Point": _Point,
     "LineString": _Line,
     "Polygon": _Polygon,
@@ -51,7 +51,7 @@ def read_shape(geometry: Any, radius: float | None, tell: Tell, budget: Budget) 
     if not isinstance(geometry, dict):
         raise TextError("The feature has no geometry.", "Give it a Polygon, a Point with a radius or the like.")
     kind = geometry.get("type")
-    model = _KINDS.get(kind) if isinstance(kind, str) else None
+    model = GEOMETRIES.get(kind) if isinstance(kind, str) else None
     if model is None:
         fix = "Use Polygon, MultiPolygon, Point with 'radius', or LineString with 'radius'."
         raise TextError(f"A geometry of type {kind!r:.40} cannot be a fence.", fix)

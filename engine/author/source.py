@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from engine.author import quoting
 from engine.author.nodes import Items, Mapping, Node, Scalar
-from engine.author.report import TextError, clip, nearest
+from engine.author.report import TextError, clip, nearest, renamed
 from engine.author.yaml import load
 from engine.errors import Finding, Severity
 
@@ -42,24 +42,39 @@ class Source:
 
     # -------------------------------------------------------------- telling
 
-    def tell(self, node: Node, severity: Severity, code: str, problem: str, fix: str = "", shift: int = 0) -> None:
+    def tell(
+        self,
+        node: Node,
+        severity: Severity,
+        code: str,
+        problem: str,
+        fix: str = "",
+        shift: int = 0,
+        edit: tuple[str, str] | None = None,
+    ) -> None:
         """Note a finding at a node, ``shift`` columns into it."""
         self.told[severity] = self.told.get(severity, 0) + 1
         if self.told[severity] <= _MAX_FINDINGS:
             place = (node.line, node.column + shift)
-            self.findings.append(Finding(self.file, *place, severity, code, problem, fix))
+            self.findings.append(Finding(self.file, *place, severity, code, problem, fix, edit or UNSET))
 
-    def error(self, node: Node, code: str, problem: str, fix: str = "", shift: int = 0) -> None:
+    def error(
+        self, node: Node, code: str, problem: str, fix: str = "", shift: int = 0, edit: tuple[str, str] | None = None
+    ) -> None:
         """Note an error at a node."""
-        self.tell(node, "error", code, problem, fix, shift)
+        self.tell(node, "error", code, problem, fix, shift, edit)
 
     def wrong(self, node: Node, what: str, wanted: str) -> None:
         """Note that ``what`` is not a text, list or mapping, with the corrected line where quotes would mend it."""
-        if isinstance(node, Scalar) and node.empty:
+        if any(f.line == node.line and f.code == "NEEDS_QUOTES" for f in self.findings):
+            return None  # the line is told already
+        commented = wanted == "text" and quoting.is_commented(self.lines, node.line - 1)
+        if isinstance(node, Scalar) and node.empty and not commented:
             return self.error(node, "MISSING", f"'{what}' is empty.", f"Give it {_TOLD[wanted]}, or delete the line.")
         correction = quoting.correct(self.lines, node.line - 1, force=True) if wanted == "text" else None
         if correction is not None:
-            return self.error(node, "NEEDS_QUOTES", correction.problem, correction.fix)
+            whole = (self.lines[node.line - 1], correction.line)
+            return self.error(node, "NEEDS_QUOTES", correction.problem, correction.fix, edit=whole)
         return self.error(node, "WRONG_TYPE", f"'{what}' must be {_TOLD[wanted]}.", _shape_fix(what, wanted))
 
     def use(self, kind: str, name: str, node: Node, seconds: float = 0.0) -> None:
@@ -87,7 +102,7 @@ class Source:
         """Tell an unknown key."""
         near = nearest(key, known)
         fix = f"Did you mean '{near}'?" if near else f"Known: {', '.join(known)}."
-        self.error(place, "UNKNOWN_KEY", f"'{clip(key)}' is no key of {what}.", fix)
+        self.error(place, "UNKNOWN_KEY", f"'{clip(key)}' is no key of {what}.", fix, edit=renamed(key, known))
 
     def text(self, node: Node, what: str, longest: int = MAX_TEXT) -> str | None:
         """The node as a text (numbers as written)."""
@@ -106,7 +121,7 @@ class Source:
             return text
         near = nearest(text, allowed)
         fix = f"Did you mean '{near}'?" if near else f"One of: {', '.join(allowed)}."
-        self.error(node, "BAD_VALUE", f"'{clip(text)}' is no {what}.", fix)
+        self.error(node, "BAD_VALUE", f"'{clip(text)}' is no {what}.", fix, edit=renamed(text, allowed))
         return None
 
     def number(self, node: Node, what: str, low: float, high: float) -> float | None:

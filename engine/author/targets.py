@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from engine.author.durations import parse_span
 from engine.author.nodes import Items, Node, Scalar
@@ -24,6 +25,7 @@ def split_clauses(text: str) -> tuple[str, list[tuple[str, int]]]:
     return clauses[0][0], clauses[1:]
 
 
+@lru_cache(maxsize=4096)
 def parse_target(text: str) -> Target:
     """``cafe-mitte or tag bakery``. Raises ``TextError``."""
     fences: list[str] = []
@@ -98,6 +100,7 @@ def parse_times(text: str) -> int:
     return times
 
 
+@lru_cache(maxsize=4096)
 def parse_last(text: str) -> float:
     """``in the last 7 days``: seconds. Raises ``TextError`` where it is none."""
     found = _LAST.fullmatch(text)

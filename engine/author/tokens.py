@@ -29,6 +29,7 @@ _OTHERS = {  # what other languages write, and what is meant
     "≥": ">=",
     "≠": "!=",
 }
+_CURLED = dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛‹›", "'")  # what word processors make of quotes
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
     |(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
@@ -78,13 +79,24 @@ def _token(found: re.Match[str]) -> Token:
         return token
     if found.lastgroup == "op":
         if text in _OTHERS:
-            raise TextError(f"'{text}' is no operator here.", f"Write '{_OTHERS[text]}'.", start)
+            other = _OTHERS[text]
+            edit = (text, _apart(found, other))
+            raise TextError(f"'{text}' is no operator here.", f"Write '{other}'.", start, edit)
         return Token(OP, text, start, end, text)
     if text.lower() in _WORDS and (text.islower() or text.isupper()):
         return Token(WORD, text, start, end, text.lower())
     token = Token(NAME, text, start, end)
     token.path = tuple(text.split("."))
     return token
+
+
+def _apart(found: re.Match[str], word: str) -> str:
+    """A word in the place of a sign, with spaces around it where there are none."""
+    whole, start, end = found.string, found.start(), found.end()
+    if not word.isalpha():
+        return word
+    before = "" if start == 0 or whole[start - 1].isspace() else " "
+    return f"{before}{word}{'' if whole[end : end + 1].isspace() else ' '}"
 
 
 def _number(text: str, column: int) -> float:
@@ -98,6 +110,11 @@ def _number(text: str, column: int) -> float:
 
 
 def _foreign(text: str, at: int) -> TextError:
+    if text[at] in _CURLED:
+        straight, end = _CURLED[text[at]], next((i for i in range(at + 1, len(text)) if text[i] in _CURLED), None)
+        inner = text[at + 1 : end]
+        edit = (text[at : end + 1], f"{straight}{inner}{straight}") if end and straight not in inner else None
+        return TextError(f"'{text[at]}' is no straight quote.", f"Write {straight}{clip(inner)}{straight}.", at, edit)
     if text[at] in "\"'":
         return TextError("The quotes are not closed.", f"Put a {text[at]} at the end of the text.", at)
     if text.startswith(("{{", "{%"), at):

@@ -6,7 +6,19 @@ from engine.author.report import clip, nearest
 
 ROOTS = ("profile", "context", "fence", "device", "person", "event", "global")
 _FIELDS = {
-    "device": ("id", "age", "lat", "lon", "accuracy", "speed", "heading", "altitude", "battery"),
+    "device": (
+        "id",
+        "age",
+        "lat",
+        "lon",
+        "accuracy",
+        "speed",
+        "heading",
+        "altitude",
+        "battery",
+        "stopped",
+        "stopped_for",
+    ),
     "fence": ("id", "name", "tags", "metadata", "weather", "stock", "queue"),
     "event": ("name",),
     "person": ("id",),

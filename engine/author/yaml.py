@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import yaml
+from msgspec import UNSET
 from yaml import CSafeLoader
 
-from engine.author import quoting
+from engine.author import quick, quoting
 from engine.author.nodes import Items, Mapping, Node, Scalar
 from engine.author.report import clip
 from engine.errors import Finding
@@ -72,23 +73,27 @@ def load(name: str, data: bytes) -> tuple[Document, list[Finding]]:
     if text is None:
         return Document(None, []), findings
     lines = text.split("\n")
+    plain = None if "\t" in text else quick.read(lines, MAX_NODES)
+    if plain is not None:
+        return Document(plain, lines), findings
     for _ in range(_MAX_REPAIRS):
         builder = _Builder(lines)
         try:
             root = builder.build(yaml.parse("\n".join(lines), CSafeLoader))
         except _Fault as fault:
             root = None
-            findings.append(_finding(name, fault))
+            findings.append(_finding(name, fault, lines))
             if fault.mended is not None and len(data) <= _REPAIRABLE_BYTES and lines[fault.line] != fault.mended:
                 lines[fault.line] = fault.mended
                 continue
-        findings += [_finding(name, fault) for fault in builder.faults[:_MAX_FAULTS]]
+        findings += [_finding(name, fault, lines) for fault in builder.faults[:_MAX_FAULTS]]
         return Document(root, lines), findings
     return Document(None, lines), findings
 
 
-def _finding(name: str, fault: _Fault) -> Finding:
-    return Finding(name, fault.line + 1, fault.column + 1, "error", fault.code, fault.problem, fault.fix)
+def _finding(name: str, fault: _Fault, lines: list[str]) -> Finding:
+    edit = UNSET if fault.mended is None or not lines else (lines[fault.line], fault.mended)
+    return Finding(name, fault.line + 1, fault.column + 1, "error", fault.code, fault.problem, fault.fix, edit)
 
 
 def _decode(name: str, data: bytes, findings: list[Finding]) -> str | None:
@@ -246,7 +251,7 @@ class _Builder:
             return _Fault(0, 0, "YAML", f"This cannot be read as YAML: {clip(str(error))}")
         line = self.lines[mark.line] if mark.line < len(self.lines) else ""
         if "\t" in line[: mark.column + 1] and not line[: mark.column + 1].strip():
-            mended = line.replace("\t", "  ")
+            mended = quoting.untabbed(self.lines, mark.line)
             fix = f"Indent with spaces: {mended.rstrip()!r}"
             return _Fault(mark.line, line.index("\t"), "TABS", "There is a tab in the indentation.", fix, mended)
         numbers = [mark.line] if context is None else [mark.line, context.line]

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.api import keys
-from engine.author.project import check
+from engine.author.checking import check
 from engine.cli.shared import configured
 from engine.clock import SystemClock, monotonic
 from engine.errors import HerenowError

@@ -1,4 +1,4 @@
-"""Commands about files and this machine: check, keys, doctor."""
+"""Commands about this machine and who may call it: keys, doctor."""
 
 import os
 from pathlib import Path
@@ -6,34 +6,9 @@ from pathlib import Path
 import click
 
 from engine.api.keys import SCOPES, Keyring
-from engine.author.project import check as check_files
 from engine.cli import examine
 from engine.cli.shared import config_option, configured, format_option, local_time, print_json
 from engine.errors import HerenowError
-
-
-@click.command()
-@config_option
-@format_option
-def check(config_path: str | None, form: str) -> None:
-    """Check rule and geofence files: every problem at once, with file, line, column and fix.
-
-    \b
-    Example:
-      herenow check
-      herenow check --format json
-    """
-    findings = check_files(configured(config_path))
-    errors = sum(f.severity == "error" for f in findings)
-    if form == "json":
-        print_json(findings)
-    else:
-        for finding in findings:
-            click.echo(str(finding))
-        others = len(findings) - errors
-        click.echo("fine" if not findings else f"{errors} error(s), {others} other finding(s)")
-    if errors:
-        raise SystemExit(1)
 
 
 @click.command()

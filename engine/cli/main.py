@@ -6,9 +6,13 @@ from typing import Any
 import click
 
 import engine
-from engine.cli.files import check, doctor, keys
-from engine.cli.questions import preview, replay, why
+from engine.cli.checking import check, schema
+from engine.cli.files import doctor, keys
+from engine.cli.questions import preview, why
+from engine.cli.releases import release
+from engine.cli.replays import replay
 from engine.cli.running import send_test, serve, simulate
+from engine.cli.testing import test
 from engine.errors import AuthorError, HerenowError
 
 
@@ -33,5 +37,5 @@ def main() -> None:
     """Location-aware sense-and-respond: the right message, for the right person, here and now."""
 
 
-for command in (serve, check, preview, send_test, simulate, why, replay, keys, doctor):
+for command in (serve, check, test, preview, send_test, simulate, why, replay, release, keys, doctor, schema):
     main.add_command(command)

@@ -1,6 +1,5 @@
-"""Commands that ask: preview, why, replay."""
+"""Commands that ask a running server: preview, why."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +10,6 @@ from engine.cli.shared import (
     configured,
     format_option,
     instant,
-    local_time,
     print_json,
     run,
     server_options,
@@ -61,75 +59,52 @@ def preview(
 @click.argument("device")
 @click.argument("rule", required=False)
 @click.option("--at", help="The instant to ask about (default: now).")
+@click.option("--window", help="How long before it to look (default: a day).")
 @config_option
 @server_options
 @format_option
 def why(
-    device: str, rule: str | None, at: str | None, config_path: str | None, url: str | None, key: str | None, form: str
+    device: str,
+    rule: str | None,
+    at: str | None,
+    window: str | None,
+    config_path: str | None,
+    url: str | None,
+    key: str | None,
+    form: str,
 ) -> None:
-    """Why did this device's person get a message, or not?
+    """Why did this device's person get a message, or not? Every rule that could have fired, the nearest miss first.
 
     \b
     Example:
-      herenow why d1 morning-coffee --at 2026-11-24T08:15:00Z
+      herenow why d1
+      herenow why d1 morning-coffee --at 2026-11-24T08:15:00Z --window 2h
     """
     params = {"device": device}
     if rule:
         params["rule"] = rule
     if (when := instant(at)) is not None:
         params["at"] = repr(when)
+    if window:
+        params["window"] = window
     answer = run(call("GET", f"{server_url(configured(config_path), url)}/v1/why", key, params=params))
     if form == "json":
         print_json(answer)
         return
-    click.echo(f"{device} (person {answer['person']}), asked about {answer['at']}")
-    click.echo(f"history begins {answer['history_begins']}")
+    click.echo(f"{device} (person {answer['person']}), {answer['since']} to {answer['at']}")
+    if answer["cut"]:
+        click.echo(f"history begins {answer['history_begins']}: what was before is no longer held")
     for line in answer["rules"]:
         click.echo(_line(line))
+        if line.get("nearest_miss"):
+            click.echo(f"    nearest: {line['nearest_miss']}")
         for check in line.get("conditions", []):
             mark = {True: "yes", False: "no", None: "unknown"}[check.get("ok")]
             click.echo(
                 f"    {mark:8}{check.get('name', '')}  saw {check.get('saw')}  {check.get('note') or ''}".rstrip()
             )
-
-
-@click.command()
-@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
-@config_option
-@click.option(
-    "--rules", type=click.Path(exists=True, file_okay=False), help="Rule files to use instead of config.toml's."
-)
-@click.option("--geofences", type=click.Path(exists=True, file_okay=False), help="Geofence files to use instead.")
-@click.option("--device", default="track", help="The device id, where FILE is a track without one.")
-@format_option
-def replay(
-    file: str | None, config_path: str | None, rules: str | None, geofences: str | None, device: str, form: str
-) -> None:
-    """Run the journal, or FILE (JSON, NDJSON, GPX or CSV), through the rule files. Nothing is sent.
-
-    \b
-    Example:
-      herenow replay
-      herenow replay ride.gpx --rules rules --format json
-    """
-    from msgspec.structs import replace
-
-    from engine.cli import replaying
-
-    config = configured(config_path)
-    paths = replace(config.paths, rules=rules or config.paths.rules, geofences=geofences or config.paths.geofences)
-    config = replace(config, paths=paths)
-    result = replaying.of_file(config, Path(file), device) if file else replaying.of_journal(config)
-    if form == "json":
-        print_json(result)
-        return
-    for t in result["transitions"]:
-        click.echo(f"{local_time(t['at'])}  {t['device']:20} {t['kind']:8} {t['fence']}")
-    for m in result["moments"]:
-        click.echo(f"{local_time(m['at'])}  {m['person']:20} {m['rule']}: {m['decision']} {m['reason']}")
-    click.echo(
-        f"{result['signals']} signals, {len(result['transitions'])} transitions, {len(result['moments'])} moments"
-    )
+    if answer["rules_left_out"]:
+        click.echo(f"and {answer['rules_left_out']} rules that were further away: name one to see it")
 
 
 def _line(line: dict[str, Any]) -> str:

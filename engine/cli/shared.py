@@ -67,7 +67,7 @@ def local_time(instant: float | None) -> str:
     return "never" if instant is None else datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def instant(text: str | None) -> float | None:
+def instant(text: str | None, option: str = "--at") -> float | None:
     """``--at``: ISO 8601 with a zone, or epoch seconds."""
     if text is None:
         return None
@@ -81,7 +81,7 @@ def instant(text: str | None) -> float | None:
         told = None
     if told is None or told.tzinfo is None:
         fix = "Write 2026-11-24T08:15:00Z, with its zone, or epoch seconds."
-        raise HerenowError(f"'{text}' is not an instant", "--at", fix)
+        raise HerenowError(f"'{text}' is not an instant", option, fix)
     return told.timestamp()
 
 

@@ -2,6 +2,7 @@
 
 from engine.compose.check import check_template
 from engine.compose.composer import Composer
+from engine.compose.needs import names_written
 from engine.compose.problems import TemplateError
 
-__all__ = ["Composer", "TemplateError", "check_template"]
+__all__ = ["Composer", "TemplateError", "check_template", "names_written"]

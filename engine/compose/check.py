@@ -7,6 +7,7 @@ from liquid.exceptions import LiquidError, LiquidTypeError
 
 from engine.compose.guard import Job
 from engine.compose.problems import TemplateError
+from engine.compose.simple import outputs
 from engine.compose.templates import parse, said
 
 _TRIAL = datetime(2026, 11, 24, 8, 15, tzinfo=UTC)
@@ -14,6 +15,8 @@ _TRIAL = datetime(2026, 11, 24, 8, 15, tzinfo=UTC)
 
 def check_template(source: str) -> str | None:
     """None, or what is wrong and how to mend it, in one or two sentences. Always answers, quickly."""
+    if outputs(source) is not None:
+        return None  # text and plain names: nothing in it can go wrong
     try:
         _try_out(source)
     except TemplateError as error:

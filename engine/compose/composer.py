@@ -11,6 +11,7 @@ from liquid.exceptions import LiquidError
 
 from engine.compose.guard import Job
 from engine.compose.problems import TemplateError, TooMuch
+from engine.compose.simple import outputs
 from engine.compose.templates import is_plain, parse, said
 from engine.model.moment import Message
 from engine.model.release import Release
@@ -111,10 +112,13 @@ def _compile(name: str, source: str, most: int) -> Fill:
     if is_plain(source):
         fixed = _bounded(name, source, most)
         return lambda names, job: fixed
-    template = parse(source)
+    template = parse(source) if outputs(source) is None else None  # a simple one is read when first needed
 
     def fill(names: Mapping[str, Any], job: Job) -> str:
+        nonlocal template
         try:
+            if template is None:
+                template = parse(source)
             return _bounded(name, template.fill(names, job), most)
         except TemplateError as error:
             raise TemplateError(f"{name}: {error.problem}".removeprefix(f"{name}: {name}: "), "", error.fix) from error

@@ -96,6 +96,11 @@ def _check_tag(inside: str, place: str) -> None:
 # ------------------------------------------------------------------ after the parser
 
 
+def all_nodes(template: Template) -> Iterator[Node]:
+    """Every node of a template, in no particular order."""
+    return _nodes(template.nodes, template)
+
+
 def _nodes(nodes: Iterable[Node], template: Template) -> Iterator[Node]:
     static = RenderContext(template)
     waiting = list(nodes)

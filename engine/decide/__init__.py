@@ -4,9 +4,10 @@ from engine.decide.consent import consent_ok
 from engine.decide.decider import Decider
 from engine.decide.draft import Candidate, Decided
 from engine.decide.limits import cap_text, span
+from engine.decide.plan import Plan, make_plans
 from engine.decide.quiet import is_quiet, next_quiet, quiet_until
 from engine.decide.state import Audit, DecideState, apply_control, give_back, switch_key
-from engine.decide.zones import load_zone, resolve_zone, zone_names
+from engine.decide.zones import anchor, load_zone, resolve_zone, zone_name_at, zone_names
 
 __all__ = [
     "Audit",
@@ -14,16 +15,20 @@ __all__ = [
     "DecideState",
     "Decided",
     "Decider",
+    "Plan",
+    "anchor",
     "apply_control",
     "cap_text",
     "consent_ok",
     "give_back",
     "is_quiet",
     "load_zone",
+    "make_plans",
     "next_quiet",
     "quiet_until",
     "resolve_zone",
     "span",
     "switch_key",
+    "zone_name_at",
     "zone_names",
 ]

@@ -4,14 +4,14 @@ Steps 1 and 2 end it at once. From step 3 on everything is asked, so that a trac
 first check that failed gives the reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from zoneinfo import ZoneInfo
 
 from engine.decide import gate, limits
 from engine.decide.consent import consent_ok
 from engine.decide.draft import Candidate, Decided, Draft
-from engine.decide.plan import Memory, Plan, TestPeople, make_plan
+from engine.decide.plan import Memory, Plan, TestPeople, make_plan, make_plans
 from engine.decide.quiet import next_quiet, quiet_until
 from engine.decide.state import DecideState, reserve
 from engine.decide.tally import in_last_minute, tally_key
@@ -29,12 +29,15 @@ TEST = "test person: not asked"
 
 
 class Decider:
-    """Decides under one release. ``salt`` is the project's; ``state`` is changed in place."""
+    """Decides under one release. ``salt`` is the project's; ``state`` is changed in place. ``plans``: the release's,
+    where they are made already: for thousands of rules that takes longer than a record may."""
 
-    def __init__(self, release: Release, state: DecideState, salt: str) -> None:
+    def __init__(
+        self, release: Release, state: DecideState, salt: str, plans: Mapping[str, Plan] | None = None
+    ) -> None:
         self._policy = release.policy
         self._release, self._state, self._salt = release, state, salt
-        self._plans = {rule.id: make_plan(rule, release) for rule in release.rules}
+        self._plans = make_plans(release) if plans is None else plans
         self._test_people = TestPeople(release.policy.test.people)
         self._memory = Memory(self._plans, release.policy)
         zone = release.policy.decide.time_zone
@@ -91,7 +94,7 @@ class Decider:
         return draft
 
     def _eligible(self, draft: Draft, now: float, zone: ZoneInfo) -> bool:
-        """1: status, runs, pause."""
+        """1: status, runs, pause, canary."""
         rule = draft.candidate.rule
         draft.channels = self._routes(draft.plan, draft.test)
         if not draft.add(gate.status(rule)):
@@ -101,7 +104,10 @@ class Decider:
             return False
         paused = gate.pause(self._state, rule, draft.candidate.cause, draft.channels)
         draft.channels = gate.open_channels(self._state, draft.channels)
-        return draft.add(paused)
+        if not draft.add(paused):
+            return False
+        canary = gate.canary(rule, draft.candidate.person.id, self._salt, draft.test)
+        return canary is None or draft.add(canary)
 
     def _conditions(self, draft: Draft, now: float) -> bool:
         """2: what was asked before, and whether it is not too late."""

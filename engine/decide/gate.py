@@ -4,12 +4,14 @@ from zoneinfo import ZoneInfo
 
 from engine.decide import localtime
 from engine.decide.state import DecideState
+from engine.model.ids import share
 from engine.model.moment import Check, Hold
 from engine.model.reason import Reason
 from engine.model.rule import Rule
 from engine.model.signal import Cause
 
 STATUS = {"draft": Reason.DRAFT, "paused": Reason.RULE_PAUSED, "ended": Reason.ENDED}
+CANARY = "canary"  # apart from the control group: who is in one says nothing about the other
 LIVE = Check("status", True, "live", "live", step=1)
 NO_SWITCH = Check("pause", True, needs="no switch on", step=1)
 
@@ -40,6 +42,18 @@ def runs_end(rule: Rule, zone: ZoneInfo) -> float | None:
     """The first instant after the last day it runs."""
     last = rule.runs[1]
     return None if last is None else localtime.day_start(localtime.day_of_iso(last) + 1, zone)
+
+
+def canary(rule: Rule, person: str, salt: str, test: bool) -> Check | None:
+    """The person is among the share that the rule reaches; a larger share keeps those who were in. None where it
+    reaches everybody. Test people are asked in."""
+    if rule.canary >= 1.0:
+        return None
+    needs = f"{rule.canary * 100:.4g}% of people"
+    if test:
+        return Check("canary", True, needs=needs, note="test person: not asked", step=1)
+    ok = share(salt, CANARY, rule.id, person) < rule.canary
+    return Check("canary", ok, None, needs, rule.where, reason=None if ok else Reason.CANARY, step=1)
 
 
 def pause(state: DecideState, rule: Rule, cause: Cause, channels: tuple[str, ...]) -> Check:

@@ -58,6 +58,11 @@ def make_plan(rule: Rule, release: Release) -> Plan:
     )
 
 
+def make_plans(release: Release) -> dict[str, Plan]:
+    """The plans of all rules, by rule id."""
+    return {rule.id: make_plan(rule, release) for rule in release.rules}
+
+
 def window_seconds(cap: Cap) -> float:
     """How far back a cap can look, zone changes included."""
     return WINDOWS[cap.per] if isinstance(cap.per, str) else cap.per

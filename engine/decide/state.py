@@ -14,7 +14,8 @@ MAX_AUDIT = 1000
 
 
 class Audit(Struct, array_like=True):
-    """Who paused or resumed what, when (journal time), and why. ``by`` is "guard" for the blast guard."""
+    """Who paused, resumed, activated or staged what, when (journal time), and why. ``by`` is "guard" for the blast
+    guard."""
 
     at: float
     by: str
@@ -23,6 +24,7 @@ class Audit(Struct, array_like=True):
     id: str = ""
     why: str = ""
     drop: bool = False
+    approved_by: str = ""
 
 
 class DecideState(Struct):
@@ -49,7 +51,11 @@ class DecideState(Struct):
             self.switches.pop(key, None)
             self._forgive(hold)
         action = "pause" if hold.on else "resume"
-        self.audit.append(Audit(hold.at, hold.by, action, hold.scope, hold.id, hold.why, drop))
+        self.note(Audit(hold.at, hold.by, action, hold.scope, hold.id, hold.why, drop))
+
+    def note(self, audit: Audit) -> None:
+        """Write down what somebody did; the oldest make room."""
+        self.audit.append(audit)
         del self.audit[:-MAX_AUDIT]
 
     def _forgive(self, hold: Hold) -> None:

@@ -2,6 +2,6 @@
 
 from engine.match import history
 from engine.match.matcher import CompiledRule, Matcher, decisive
-from engine.match.situation import Situation, World
+from engine.match.situation import Situation, Truth, World
 
-__all__ = ["CompiledRule", "Matcher", "Situation", "World", "decisive", "history"]
+__all__ = ["CompiledRule", "Matcher", "Situation", "Truth", "World", "decisive", "history"]

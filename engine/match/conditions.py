@@ -8,6 +8,7 @@ from msgspec import structs
 from engine.match.expressions import compile_expression, conjunction, disjunction, opposite
 from engine.match.places import Resolve, compile_inside, compile_near
 from engine.match.seen import Node, Seen, all_of, any_of, negated
+from engine.match.sequence import compile_sequence
 from engine.match.situation import Situation, Truth
 from engine.match.times import compile_local_time
 from engine.match.windows import compile_did, compile_visited
@@ -17,6 +18,7 @@ from engine.model.rule import (
     Condition,
     Did,
     Expression,
+    InOrder,
     InSegment,
     Inside,
     LocalTime,
@@ -91,6 +93,8 @@ class Workshop:
                 return compile_visited(condition, self.resolve)
             case Did():
                 return compile_did(condition, self.silence)
+            case InOrder():
+                return compile_sequence(condition, self.resolve, self.silence)
             case InSegment():
                 return self._in_segment(condition)
             case AnyOf() | AllOf() | NoneOf():
@@ -133,6 +137,10 @@ class Workshop:
             return Seen(name, any_of(part.ok for part in parts), saw, needs, where=condition.where, parts=parts)
 
         return Node(holds, look)
+
+    def any_segment(self, ids: tuple[str, ...]) -> Truth:
+        """Whether a person is in any of these segments."""
+        return disjunction(tuple(self.segment(id).holds for id in ids))
 
     def segment(self, id: str) -> Node:
         """A segment as a node; one that is not defined, or that leads back to itself, is unknown to everybody."""

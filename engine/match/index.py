@@ -1,32 +1,46 @@
 """From what happens to the rules it wakes: built once per release, asked once per cause."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from engine.model.fence import Fence
 from engine.model.rule import OnEvent, OnTransition, Rule, Target
 
 Wish = str | float
-"""What a trigger waits for, whatever the fence: ``enter``, ``exit``, or the seconds of a dwell."""
+"""What a trigger waits for, whatever the fence: ``enter``, ``exit``, ``cross``, the seconds of a dwell, or how near an
+approach is to be (``300m``, ``600s``)."""
 
-_NOBODY: dict[Wish, tuple[int, ...]] = {}
+Key = tuple[Wish, str, tuple[str, ...]]
+"""A wish, a fence's id where a rule names it, and its tags."""
 
 
 class Places:
-    """The fences of a release by id and by tag."""
+    """Fences by id and by tag, authored and run-time ones alike."""
 
     def __init__(self, fences: Iterable[Fence]) -> None:
-        self.fences: Mapping[str, Fence] = {fence.id: fence for fence in sorted(fences, key=lambda fence: fence.id)}
-        self._by_tag: dict[str, list[str]] = {}
-        for fence in self.fences.values():
+        self.fences: Mapping[str, Fence] = {fence.id: fence for fence in fences}
+        self._answers: dict[Target, tuple[str, ...]] = {}
+
+    @cached_property
+    def _by_tag(self) -> Mapping[str, list[str]]:
+        by_tag: dict[str, list[str]] = {}
+        for id, fence in self.fences.items():
             for tag in dict.fromkeys(fence.tags):
-                self._by_tag.setdefault(tag, []).append(fence.id)
+                by_tag.setdefault(tag, []).append(id)
+        return by_tag
+
+    def asked(self) -> dict[Target, tuple[str, ...]]:
+        """Every target asked for so far, and what it meant."""
+        return dict(self._answers)
 
     def ids(self, target: Target) -> tuple[str, ...]:
         """The sorted ids of the fences that a target means."""
-        found = {fence for fence in target.fences if fence in self.fences}
-        for tag in target.tags:
-            found.update(self._by_tag.get(tag, ()))
-        return tuple(sorted(found))
+        if target not in self._answers:
+            found = {fence for fence in target.fences if fence in self.fences}
+            for tag in target.tags:
+                found.update(self._by_tag.get(tag, ()))
+            self._answers[target] = tuple(sorted(found))
+        return self._answers[target]
 
 
 def by_event(rules: Sequence[Rule]) -> dict[str, tuple[int, ...]]:
@@ -39,27 +53,36 @@ def by_event(rules: Sequence[Rule]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(numbers) for name, numbers in events.items()}
 
 
-def by_transition(rules: Sequence[Rule], places: Places, initial: bool) -> dict[Wish, dict[str, tuple[int, ...]]]:
-    """Kind (or seconds of a dwell), then fence, to the numbers of the rules it wakes, in order.
+class Wakers:
+    """Which rules a transition wakes: by the id of its fence and by its tags.
 
-    ``initial`` leaves out the triggers that ignore a device's first fix. Fences with the same tags share their answer,
-    so that many rules on one tag of many fences cost neither time nor memory for each pair.
+    ``initial`` leaves out the triggers that ignore a device's first fix. Answers are worked out when first asked, and
+    fences with the same tags share theirs: neither many rules on one tag nor a hundred thousand fences cost anything
+    beforehand.
     """
-    by_tag: dict[str, dict[Wish, list[int]]] = {}
-    by_fence: dict[str, dict[Wish, list[int]]] = {}
-    for number, rule in enumerate(rules):
-        for trigger in on_transitions(rule):
-            if initial and trigger.initial == "ignore":
-                continue
-            wish = _wish(trigger)
-            for tag in trigger.target.tags:
-                by_tag.setdefault(tag, {}).setdefault(wish, []).append(number)
-            for fence in trigger.target.fences:
-                by_fence.setdefault(fence, {}).setdefault(wish, []).append(number)
-    index: dict[Wish, dict[str, tuple[int, ...]]] = {}
-    for wish, fence, numbers in _answers(places, by_tag, by_fence):
-        index.setdefault(wish, {})[fence] = numbers
-    return index
+
+    def __init__(self, rules: Sequence[Rule], initial: bool) -> None:
+        self._by_tag: dict[Wish, dict[str, list[int]]] = {}
+        self._by_fence: dict[Wish, dict[str, list[int]]] = {}
+        for number, rule in enumerate(rules):
+            for trigger in on_transitions(rule):
+                if initial and trigger.initial == "ignore":
+                    continue
+                wish = _wish(trigger)
+                for names, index in ((trigger.target.tags, self._by_tag), (trigger.target.fences, self._by_fence)):
+                    for name in names:
+                        index.setdefault(wish, {}).setdefault(name, []).append(number)
+
+    def numbers(self, wish: Wish, fence: Fence) -> tuple[int, ...]:
+        """The numbers of the rules, in order, that a transition of this fence wakes."""
+        by_tag = self._by_tag.get(wish, {})
+        found = {number for tag in fence.tags for number in by_tag.get(tag, ())}
+        return tuple(sorted(found.union(self._by_fence.get(wish, {}).get(fence.id, ()))))
+
+    def key(self, wish: Wish, fence: Fence) -> Key:
+        """Fences with equal keys have equal answers."""
+        named = self._by_fence.get(wish)
+        return wish, (fence.id if named is not None and fence.id in named else ""), fence.tags
 
 
 def dwells(rules: Iterable[Rule], places: Places) -> dict[str, tuple[float, ...]]:
@@ -73,30 +96,36 @@ def dwells(rules: Iterable[Rule], places: Places) -> dict[str, tuple[float, ...]
     return {fence: tuple(sorted(seconds[fence])) for fence in sorted(seconds)}
 
 
+def crosses(rules: Iterable[Rule], places: Places) -> frozenset[str]:
+    """The ids of the fences that some rule wants to know crossed."""
+    triggers = (trigger for rule in rules for trigger in on_transitions(rule) if trigger.kind == "cross")
+    return frozenset(fence for trigger in triggers for fence in places.ids(trigger.target))
+
+
+def approaches(rules: Iterable[Rule], places: Places) -> dict[str, tuple[float, ...]]:
+    """Fence id to how near some rule wants a device to come: metres, and below zero seconds to arrival, sorted."""
+    wishes: dict[str, set[float]] = {}
+    for rule in rules:
+        for trigger in on_transitions(rule):
+            if trigger.kind == "approach":
+                for fence in places.ids(trigger.target):
+                    wishes.setdefault(fence, set()).add(trigger.metres or -trigger.seconds)
+    return {fence: tuple(sorted(wishes[fence])) for fence in sorted(wishes)}
+
+
 def on_transitions(rule: Rule) -> Iterator[OnTransition]:
     """The rule's triggers that are transitions."""
     return (trigger for trigger in rule.when if isinstance(trigger, OnTransition))
 
 
+def wish(kind: str, seconds: float | None, metres: float | None) -> Wish:
+    """What a trigger waits for, or a transition brings."""
+    if kind == "dwell":
+        return seconds or 0.0
+    if kind == "approach":
+        return f"{metres:g}m" if metres else f"{seconds or 0.0:g}s"
+    return kind
+
+
 def _wish(trigger: OnTransition) -> Wish:
-    return trigger.seconds if trigger.kind == "dwell" else trigger.kind
-
-
-def _answers(
-    places: Places, by_tag: Mapping[str, dict[Wish, list[int]]], by_fence: Mapping[str, dict[Wish, list[int]]]
-) -> Iterator[tuple[Wish, str, tuple[int, ...]]]:
-    merged: dict[tuple[str, ...], dict[Wish, tuple[int, ...]]] = {(): _NOBODY}
-    for id, fence in places.fences.items():
-        tags = tuple(sorted({tag for tag in fence.tags if tag in by_tag}))
-        if tags not in merged:
-            merged[tags] = _merge([by_tag[tag] for tag in tags])
-        answer = merged[tags]
-        if id in by_fence:
-            answer = _merge([by_fence[id], *(by_tag[tag] for tag in tags)])
-        for wish, numbers in answer.items():
-            yield wish, id, numbers
-
-
-def _merge(parts: Sequence[Mapping[Wish, Sequence[int]]]) -> dict[Wish, tuple[int, ...]]:
-    wishes = dict.fromkeys(wish for part in parts for wish in part)
-    return {wish: tuple(sorted({n for part in parts for n in part.get(wish, ())})) for wish in wishes}
+    return wish(trigger.kind, trigger.seconds, trigger.metres)

@@ -1,15 +1,18 @@
 """The matcher of one release: rules compiled, and found by what wakes them without looking at the others."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 
 from engine.errors import ConfigError
 from engine.match.conditions import Workshop
-from engine.match.index import Places, Wish, by_event, by_transition, dwells
+from engine.match.index import Key, Places, Wakers, approaches, by_event, crosses, dwells, wish
 from engine.match.seen import line
 from engine.match.situation import Situation, Truth
+from engine.match.waits import followed, schedules
+from engine.model.fence import Fence
 from engine.model.moment import Check
 from engine.model.release import Release
-from engine.model.rule import AllOf, AnyOf, Condition, Did, NoneOf, Rule, Segment, Visited
+from engine.model.rule import AllOf, AnyOf, Condition, Did, InOrder, NoneOf, Rule, Segment, Target, Visited
 from engine.model.signal import Cause
 
 WEEK_SECONDS = 7 * 86400.0
@@ -51,39 +54,71 @@ def decisive(checks: Iterable[Check]) -> Check | None:
 
 
 class Matcher:
-    """All rules of a release. ``dwells``: fence id to the sorted seconds that rules wait for; ``horizon``: how many
-    seconds of history any rule looks back."""
+    """All rules of a release. ``dwells``: fence id to the sorted seconds that rules wait for; ``crosses``
+    and ``approaches``: what they want to know of passing through and of coming near; ``horizon``: how many
+    seconds of history any rule looks back; ``schedules``: rule id to its schedules; ``followed``: rule id to what
+    others wait for of its messages."""
 
-    def __init__(self, release: Release) -> None:
+    def __init__(self, release: Release, fences: Iterable[Fence]) -> None:
+        self._release = release
+        self._places = places = Places(fences)
         rules = sorted(release.rules, key=lambda rule: rule.id)
-        places = Places(release.fences)
         workshop = Workshop(release.segments, places.ids, release.policy.sense.silence)
-        self.rules = tuple(CompiledRule(rule, workshop) for rule in rules)
+        self.rules = self._compiled(rules, workshop)
+        self.schedules = schedules(self.rules, workshop.any_segment)
+        self.followed = followed(self.rules)
+        self._meant = places.asked()
         self.dwells: Mapping[str, tuple[float, ...]] = dwells(rules, places)
+        self.crosses, self.approaches = crosses(rules, places), approaches(rules, places)
         self.horizon = _horizon(rules, release.segments)
         self._events = self._share(by_event(rules))
-        self._usual = self._index(rules, places, initial=False)
-        self._initial = self._index(rules, places, initial=True)
+        self._usual, self._initial = Wakers(rules, initial=False), Wakers(rules, initial=True)
+        self._woken: tuple[dict[Key, Woken], dict[Key, Woken]] = ({}, {})
 
     @classmethod
-    def compile(cls, release: Release) -> "Matcher":
-        """Compile every rule of a release; pure. ``ConfigError`` when it asks for a matcher that is not here."""
+    def compile(cls, release: Release, fences: Iterable[Fence] | None = None) -> "Matcher":
+        """Compile every rule of a release, for its own fences or for these; pure. ``ConfigError`` when it asks for a
+        matcher that is not here."""
         if release.policy.matcher != "indexed":
             problem = f"the matcher {release.policy.matcher!r} is not part of this build."
             raise ConfigError(problem, "config.toml [match] engine", 'Write engine = "indexed".')
-        return cls(release)
+        return cls(release, release.fences if fences is None else fences)
+
+    def with_fences(self, fences: Iterable[Fence]) -> "Matcher":
+        """The matcher of the same rules for other fences. Rules are compiled again only where their conditions then
+        mean other fences."""
+        places = Places(fences)
+        if any(places.ids(target) != meant for target, meant in self._meant.items()):
+            return type(self)(self._release, places.fences.values())
+        other = copy(self)
+        other._places = places
+        rules = [compiled.rule for compiled in self.rules]
+        other.dwells = dwells(rules, places)
+        other.crosses, other.approaches = crosses(rules, places), approaches(rules, places)
+        return other
+
+    def _compiled(self, rules: Sequence[Rule], workshop: Workshop) -> tuple[CompiledRule, ...]:
+        """Each rule with who decides whether it holds."""
+        return tuple(CompiledRule(rule, workshop) for rule in rules)
 
     def woken(self, cause: Cause, initial: bool = False) -> Sequence[CompiledRule]:
         """The rules that a cause wakes, by rule id. ``initial``: the device's first fix ever was already inside."""
         if cause.kind == "event":
             return self._events.get(cause.event or "", ())
-        wish = cause.kind if cause.kind != "dwell" else cause.seconds or 0.0
-        fences = (self._initial if initial else self._usual).get(wish)
-        return fences.get(cause.fence or "", ()) if fences is not None else ()
+        fence = self._places.fences.get(cause.fence or "")
+        if fence is None:
+            return ()
+        asked = wish(cause.kind, cause.seconds, cause.within)
+        wakers = self._initial if initial else self._usual
+        key, woken = wakers.key(asked, fence), self._woken[initial]
+        found = woken.get(key)
+        if found is None:
+            found = woken[key] = tuple(self.rules[n] for n in wakers.numbers(asked, fence))
+        return found
 
-    def _index(self, rules: Sequence[Rule], places: Places, initial: bool) -> dict[Wish, dict[str, Woken]]:
-        found = by_transition(rules, places, initial)
-        return {wish: self._share(fences) for wish, fences in found.items()}
+    def meant(self, target: Target) -> tuple[str, ...]:
+        """The ids of the fences that a target means now, run-time ones too."""
+        return self._places.ids(target)
 
     def _share(self, numbers: Mapping[str, tuple[int, ...]]) -> dict[str, Woken]:
         """Numbers as rules; equal answers are one tuple in memory."""
@@ -103,7 +138,7 @@ def _windows(conditions: Iterable[Condition]) -> Iterator[float]:
     """How far back conditions look, at least a week."""
     for condition in conditions:
         match condition:
-            case Visited() | Did():
+            case Visited() | Did() | InOrder():
                 yield max(condition.seconds, WEEK_SECONDS)
             case AnyOf() | AllOf() | NoneOf():
                 yield from _windows(condition.items)

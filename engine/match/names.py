@@ -8,6 +8,7 @@ from engine.match.situation import Read, Situation
 from engine.model.person import Position
 
 STALE_POSITION = 1800.0  # a fix older than this says nothing about now; the release's [sense] silence replaces it
+STOPPED = 140.0  # seconds within 70 metres after which a device counts as stopped
 MOTION = ("lat", "lon", "accuracy", "speed", "heading", "altitude", "battery")
 
 
@@ -129,7 +130,25 @@ def _device(parts: tuple[str, ...], silence: float) -> Read:
 
     if key in MOTION:
         return motion
-    own: dict[str, Read] = {"id": lambda s: s.device or None, "age": age}
+
+    def still(s: Situation) -> float | None:
+        position = position_of(s, silence)
+        return None if position is None or position.still is None else position.still
+
+    def stopped(s: Situation) -> bool | None:
+        seconds = still(s)
+        return None if seconds is None else seconds >= STOPPED
+
+    def stopped_for(s: Situation) -> float | None:
+        seconds = still(s)
+        return None if seconds is None else seconds if seconds >= STOPPED else 0.0
+
+    own: dict[str, Read] = {
+        "id": lambda s: s.device or None,
+        "age": age,
+        "stopped": stopped,
+        "stopped_for": stopped_for,
+    }
     return own.get(key, _unknown)
 
 

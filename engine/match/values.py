@@ -161,9 +161,9 @@ def calculate(op: str, a: Any, b: Any) -> int | float | None:
             result = a * b
         else:
             result = a / b
+        return result if math.isfinite(result) else None
     except (ZeroDivisionError, OverflowError):
         return None
-    return result if math.isfinite(result) else None
 
 
 def mismatch(op: str, left: Any, right: Any) -> str:

@@ -99,7 +99,7 @@ def _more(length: str) -> str:
 
 def _noted(words: str) -> Callable[[Told], str]:
     """The words, and the check's note where it has one."""
-    return lambda told: f"{words}: {told.check.note}" if told.check.note else words
+    return lambda told: f"{words}: {told.check.note.rstrip('.')}" if told.check.note else words
 
 
 def _paused(what: str) -> Callable[[Told], str]:
@@ -113,6 +113,10 @@ def _paused(what: str) -> Callable[[Told], str]:
 
 def _not_running(told: Told) -> str:
     return f"the rule runs {told.check.needs or 'on other days'}{told.until()}"
+
+
+def _canary(told: Told) -> str:
+    return f"the rule goes to {told.check.needs or 'a few people'} first, and this person is not among them"
 
 
 def _condition(told: Told) -> str:
@@ -175,6 +179,7 @@ WORDS: Mapping[Reason, Callable[[Told], str]] = {
     Reason.FENCE_PAUSED: _paused("geofence"),
     Reason.CHANNEL_PAUSED: _paused("channel"),
     Reason.ALL_PAUSED: _paused("everything"),
+    Reason.CANARY: _canary,
     Reason.CONDITION: _condition,
     Reason.UNKNOWN_VALUE: _unknown,
     Reason.TOO_IMPRECISE: _noted("the position is too imprecise for this fence (use radius >= 100 m, or `catchment`)"),

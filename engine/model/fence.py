@@ -1,8 +1,10 @@
 """Geofences as authored: shape, names and facts. Compiled geometry lives in ``sense``."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
+
+from engine.model.rule import DayTime
 
 Ring = tuple[tuple[float, float], ...]  # (lon, lat) pairs, closed, as RFC 7946
 
@@ -32,8 +34,8 @@ Shape = Circle | Polygons | Corridor
 
 
 class Fence(Struct, frozen=True):
-    """One geofence. ``catchment`` metres grow the shape that is tested; ``dwell`` seconds ask for a dwell
-    transition."""
+    """One geofence. ``catchment`` metres grow the shape that is tested; ``dwell`` seconds ask for a dwell transition,
+    ``cross`` for one when a device passes through between two fixes. A fence that is not open is as if not there."""
 
     id: str
     shape: Shape
@@ -45,3 +47,7 @@ class Fence(Struct, frozen=True):
     schedule: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     source: str = ""  # file:feature, or "run-time"
+    open: tuple[DayTime, ...] = ()  # what ``schedule`` says, in the fence's own time zone; empty: always open
+    but: tuple[DayTime, ...] = ()  # never open then
+    valid: tuple[str | None, str | None] = (None, None)  # local dates (ISO), both ends included
+    on_open: Literal["enter", "ignore"] = "enter"  # of those who are inside already

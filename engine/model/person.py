@@ -4,6 +4,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from engine.model.past import Happened, Visit, pack, unpack
+
+__all__ = ["Happened", "Person", "Position", "Profile", "Sent", "Visit"]
+
 
 class Profile(Struct, array_like=True):
     """What the customer told us. ``consent`` keys: a purpose, a channel, or ``purpose.channel``; missing means yes for
@@ -13,24 +17,6 @@ class Profile(Struct, array_like=True):
     consent: dict[str, bool] = field(default_factory=dict)
     language: str | None = None
     time_zone: str | None = None
-
-
-class Visit(Struct, array_like=True):
-    """One stay of one device in one fence, device times; ``exit`` None while it lasts; ``lost`` while unknown."""
-
-    fence: str
-    device: str
-    enter: float
-    exit: float | None = None
-    lost: bool = False
-
-
-class Happened(Struct, array_like=True):
-    """An event of the person: device time, and its data."""
-
-    event: str
-    at: float
-    data: dict[str, Any] | None = None
 
 
 class Sent(Struct, array_like=True):
@@ -48,15 +34,61 @@ class Sent(Struct, array_like=True):
 
 
 class Person(Struct, array_like=True):
-    """One person: profile, histories (oldest first), sends, and sticky group assignments (rule -> control/variant)."""
+    """One person: profile, histories (oldest first), sends, and sticky group assignments (rule -> control/variant).
+
+    The history is either spread out in ``stays`` and ``deeds``, or packed in ``past`` (and then ``stays`` has a copy of
+    the visits that last); ``visits`` and ``events`` are the way to it. ``place`` is the time zone of the geofence last
+    entered; ``moved`` the time zone that was theirs before the present one, and the journal time at which it ceased.
+    """
 
     id: str
     profile: Profile = field(default_factory=Profile)
     devices: list[str] = field(default_factory=list)
-    visits: list[Visit] = field(default_factory=list)
-    events: list[Happened] = field(default_factory=list)
+    stays: list[Visit] = field(default_factory=list)
+    deeds: list[Happened] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
+    place: str = ""
+    moved: tuple[str, float] | None = None
+    past: bytes = b""
+
+    @property
+    def visits(self) -> list[Visit]:
+        """All visits, oldest first; to be changed in place or set anew."""
+        self.wake()
+        return self.stays
+
+    @visits.setter
+    def visits(self, visits: list[Visit]) -> None:
+        self.wake()
+        self.stays = visits
+
+    @property
+    def events(self) -> list[Happened]:
+        """All events, oldest first; to be changed in place or set anew."""
+        self.wake()
+        return self.deeds
+
+    @events.setter
+    def events(self, events: list[Happened]) -> None:
+        self.wake()
+        self.deeds = events
+
+    def present(self) -> list[Visit]:
+        """The visits that last, looked up without waking the person; not to be changed."""
+        return [visit for visit in self.stays if visit.exit is None]
+
+    def wake(self) -> None:
+        """Spread the history out, where it is packed."""
+        if self.past:
+            self.stays, self.deeds = unpack(self.past)
+            self.past = b""
+
+    def rest(self) -> None:
+        """Pack the history, until somebody asks for it. Nothing of it changes."""
+        if not self.past:
+            self.past = pack(self.stays, self.deeds)
+            self.stays, self.deeds = self.present(), []
 
 
 class Position(Struct, frozen=True):
@@ -70,3 +102,4 @@ class Position(Struct, frozen=True):
     heading: float | None = None
     altitude: float | None = None
     battery: float | None = None
+    still: float | None = None  # seconds for which it has stayed where it is

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     FENCE_PAUSED = "FENCE_PAUSED"
     CHANNEL_PAUSED = "CHANNEL_PAUSED"
     ALL_PAUSED = "ALL_PAUSED"
+    CANARY = "CANARY"  # the rule goes to a share of people first, and this one is not among them
     # 2 conditions
     CONDITION = "CONDITION"
     UNKNOWN_VALUE = "UNKNOWN_VALUE"

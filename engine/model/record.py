@@ -72,12 +72,33 @@ class Attempt(Struct, frozen=True, array_like=True, tag="attempt"):
 
 
 class ReleaseChange(Struct, frozen=True, array_like=True, tag="release"):
-    """From here on the release with this content hash is in force. ``source``: folder, push or rollback."""
+    """From here on the release with this content hash is in force. ``source``: folder, push or rollback; a ``staged``
+    one is only made known: it waits for somebody to activate it."""
 
     release: str
     by: str = ""
     why: str = ""
     source: str = "folder"
+    approved_by: str = ""
+
+
+class FenceChange(Struct, frozen=True, array_like=True, tag="fences"):
+    """From here on the run-time fences are those of the set with this content hash ("" for none). ``action`` says how
+    they came to change, ``id`` which fence where it was one, ``count`` how many changed."""
+
+    fences: str
+    action: Literal["put", "delete", "bulk"] = "put"
+    id: str = ""
+    count: int = 1
+    by: str = ""
+
+
+class ScheduleDue(Struct, frozen=True, array_like=True, tag="due"):
+    """A local time of schedules has come. ``at``: its instant; ``rules``: each rule that waits for it, with the name of
+    the time zone in which it is that time."""
+
+    at: float
+    rules: tuple[tuple[str, str], ...]
 
 
 class Control(Struct, frozen=True, array_like=True, tag="control"):
@@ -91,7 +112,19 @@ class Control(Struct, frozen=True, array_like=True, tag="control"):
     drop: bool = False
 
 
-Record = Signal | Genesis | Tick | ProfileChange | ContextChange | Feedback | Attempt | ReleaseChange | Control
+Record = (
+    Signal
+    | Genesis
+    | Tick
+    | ProfileChange
+    | ContextChange
+    | Feedback
+    | Attempt
+    | ReleaseChange
+    | Control
+    | FenceChange
+    | ScheduleDue
+)
 
 
 class Frame(Struct):

@@ -3,7 +3,7 @@
 from msgspec import Struct, field
 
 from engine.model.fence import Fence
-from engine.model.rule import Cap, Offer, Rule, Segment
+from engine.model.rule import Cap, Journey, Offer, Rule, Segment
 
 
 class SensePolicy(Struct, frozen=True):
@@ -59,3 +59,4 @@ class Release(Struct, frozen=True):
     policy: Policy = Policy()
     segments: dict[str, Segment] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
+    journeys: dict[str, Journey] = field(default_factory=dict)

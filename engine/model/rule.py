@@ -78,17 +78,23 @@ class Expression(Authored, frozen=True, tag="expression"):
 
 
 class DayTime(Struct, frozen=True):
-    """``mon-fri 08:00-10:15``: weekdays (0 = Monday), minutes of the local day; an end before the start wraps."""
+    """``mon-fri 08:00-10:15``: weekdays (0 = Monday), minutes of the local day; an end before the start wraps.
+
+    ``dates``: only from the first to the last of these ISO local dates; ``holidays``: only on public holidays of that
+    country (``DE``, or a part of it: ``DE-BE``)."""
 
     days: tuple[int, ...]
     start: int
     end: int
+    dates: tuple[str, str] | None = None
+    holidays: str = ""
 
 
 class LocalTime(Authored, frozen=True, tag="local_time"):
-    """Any of the spans, in the person's local time."""
+    """Any of ``spans`` and none of ``but``, in the person's local time."""
 
     spans: tuple[DayTime, ...]
+    but: tuple[DayTime, ...] = ()
 
 
 class InSegment(Authored, frozen=True, tag="in_segment"):
@@ -127,6 +133,25 @@ class Did(Authored, frozen=True, tag="did"):
     filter: Expr | None = None
 
 
+class Step(Struct, frozen=True):
+    """One thing of a sequence: ``kind`` enter, exit or dwell (of ``target``, for ``seconds``) or event (``event``,
+    where ``filter`` holds), at most ``within`` seconds after the step before."""
+
+    kind: Literal["enter", "exit", "dwell", "event"]
+    within: float = 0.0
+    target: Target | None = None
+    seconds: float = 0.0
+    event: str = ""
+    filter: Expr | None = None
+
+
+class InOrder(Authored, frozen=True, tag="sequence"):
+    """The person went through the steps in this order, beginning in the last ``seconds``."""
+
+    steps: tuple[Step, ...]
+    seconds: float
+
+
 class AnyOf(Authored, frozen=True, tag="any_of"):
     """At least one holds."""
 
@@ -145,19 +170,21 @@ class NoneOf(Authored, frozen=True, tag="none_of"):
     items: "tuple[Condition, ...]"
 
 
-Condition = Expression | LocalTime | InSegment | Inside | Near | Visited | Did | AnyOf | AllOf | NoneOf
+Condition = Expression | LocalTime | InSegment | Inside | Near | Visited | Did | InOrder | AnyOf | AllOf | NoneOf
 
 # ------------------------------------------------------------------ triggers
 
 
 class OnTransition(Struct, frozen=True, tag="transition"):
-    """``enters``, ``exits`` or ``dwells``: wakes on that transition of any fence in the target."""
+    """``enters``, ``exits``, ``dwells``, ``crosses`` or ``approaches``: wakes on that transition of any fence in the
+    target."""
 
-    kind: Literal["enter", "exit", "dwell"]
+    kind: Literal["enter", "exit", "dwell", "cross", "approach"]
     target: Target
-    seconds: float = 0.0  # dwell
+    seconds: float = 0.0  # dwell; approach: to arrival, or
     initial: Literal["fire", "ignore"] = "fire"
     where: str = ""
+    metres: float = 0.0  # to the border (approach)
 
 
 class OnEvent(Struct, frozen=True, tag="event"):
@@ -167,7 +194,50 @@ class OnEvent(Struct, frozen=True, tag="event"):
     where: str = ""
 
 
-Trigger = OnTransition | OnEvent
+class Recurrence(Struct, frozen=True):
+    """Local times that come again: ``times`` (minutes of the day, sorted) of every day that fits ``months`` (1-12),
+    ``days`` of the month (1-31) and ``weekdays`` (0 = Monday); empty means any. ``either``: a day of the month or a
+    weekday is enough, as cron has it where both are given."""
+
+    times: tuple[int, ...]
+    weekdays: tuple[int, ...] = ()
+    days: tuple[int, ...] = ()
+    months: tuple[int, ...] = ()
+    either: bool = False
+
+
+class Audience(Struct, frozen=True):
+    """Whom a schedule is for: those inside ``target``, those in any of ``segments``; with neither, everyone."""
+
+    target: Target | None = None
+    segments: tuple[str, ...] = ()
+
+
+class OnSchedule(Struct, frozen=True, tag="schedule"):
+    """``schedule: every weekday at 11:30``, by the clock of each person or of the project."""
+
+    recurrence: Recurrence
+    audience: Audience = Audience()
+    clock: Literal["person", "project"] = "person"
+    text: str = ""
+    where: str = ""
+
+
+Outcome = Literal["delivered", "opened", "clicked", "dismissed", "useful", "not_useful", "converted"]
+
+
+class OnAfter(Struct, frozen=True, tag="after"):
+    """``after: hello clicked, within 2 hours``: what became of another rule's message, counted from its delivery.
+    ``missing``: it did not become that (``not converted``) in all that time. ``within`` None: of the other rule."""
+
+    rule: str
+    outcome: Outcome
+    missing: bool = False
+    within: float | None = None
+    where: str = ""
+
+
+Trigger = OnTransition | OnEvent | OnSchedule | OnAfter
 
 # ------------------------------------------------------------------ the rest of a rule
 
@@ -234,6 +304,7 @@ class Rule(Struct, frozen=True):
     conversion: Conversion | None = None
     control_group: float = 0.0  # share of people, 0-1
     where: str = ""
+    canary: float = 1.0  # share of people whom it reaches at all, 0-1
 
 
 class Offer(Struct, frozen=True):
@@ -252,4 +323,27 @@ class Segment(Struct, frozen=True):
 
     id: str
     only_if: tuple[Condition, ...]
+    where: str = ""
+
+
+class Stage(Struct, frozen=True):
+    """One stage of a journey: what the person expects there, the response intended, what it is for, and on what
+    channels."""
+
+    id: str
+    expectation: str = ""
+    response: str = ""
+    goal: str = ""
+    channels: tuple[str, ...] = ()
+    where: str = ""
+
+
+class Journey(Struct, frozen=True):
+    """A journey of ``rules/journeys.yaml``: whose it is, and its stages in order."""
+
+    id: str
+    persona: str = ""
+    about: str = ""
+    owner: str = ""
+    stages: tuple[Stage, ...] = ()
     where: str = ""

@@ -56,11 +56,12 @@ class Transition(Struct, frozen=True):
     at: float
     visit: float
     record: int
-    seconds: float = 0.0  # dwell: the duration that was reached
+    seconds: float = 0.0  # dwell: the duration that was reached; approach: the time to arrival asked for
     probability: float | None = None  # P(inside) that decided, where a fix did
     metres: float | None = None  # signed distance to the border, positive inside
     initial: bool = False  # the device's first fix ever, already inside
     due: float | None = None
+    within: float = 0.0  # approach: the metres to the border that were asked for (0: ``seconds`` to arrival were)
 
 
 class Cause(Struct, frozen=True):
@@ -73,3 +74,4 @@ class Cause(Struct, frozen=True):
     event: str | None = None
     seconds: float | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    within: float | None = None  # metres

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from engine.model.person import Happened, Person
+from engine.match import CompiledRule, Situation
+from engine.model.moment import Check, Miss
+from engine.model.person import Happened, Person, Position
+from engine.model.reason import Reason
 from engine.model.record import Feedback
 from engine.model.signal import Cause, Signal, Transition
 
@@ -11,16 +14,19 @@ WAKING = frozenset({"enter", "exit", "dwell", "cross", "approach"})
 
 
 def of_transition(t: Transition) -> Cause:
-    """``device|fence|kind|visit start`` (and the dwell's length): the same however often the visit is replayed."""
+    """``device|fence|kind|visit start`` (and the dwell's length, or how near an approach was to be): the same however
+    often the visit is replayed."""
     trigger = f"{t.device}|{t.fence}|{t.kind}|{t.visit!r}"
     if t.kind == "dwell":
         trigger += f"|{t.seconds:g}"
+    if t.kind == "approach":
+        trigger += f"|{t.within:g}m" if t.within else f"|{t.seconds:g}s"
     data: dict[str, Any] = {"visit": t.visit}
     if t.probability is not None:
         data["probability"] = round(t.probability, 4)
     if t.metres is not None:
         data["metres"] = round(t.metres, 1)
-    return Cause(trigger, t.kind, t.at, fence=t.fence, seconds=t.seconds or None, data=data)
+    return Cause(trigger, t.kind, t.at, fence=t.fence, seconds=t.seconds or None, data=data, within=t.within or None)
 
 
 def of_event(signal: Signal) -> Cause:
@@ -52,3 +58,16 @@ class Occasion:
     signal: Signal | None
     index: int
     initial: bool = False
+
+
+def miss(compiled: CompiledRule, s: Situation, gate: Check, reason: Reason) -> Miss:
+    """A rule that was woken in vain, with all that was asked."""
+    checks = (gate, *compiled.explain(s))
+    return Miss(compiled.rule.id, s.person.id, s.device, s.cause, s.now, reason, checks)
+
+
+def point(position: Position | None) -> tuple[float, float] | None:
+    """Longitude and latitude, where known."""
+    if position is None or position.lat is None or position.lon is None:
+        return None
+    return position.lon, position.lat

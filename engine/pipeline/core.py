@@ -6,7 +6,7 @@
 source, no socket. How records are cut into steps never shows in the effects.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from zoneinfo import ZoneInfo
@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from engine.decide import Candidate, Decider, apply_control, resolve_zone
-from engine.match import Situation, history
+from engine.match import Situation, Truth, history
 from engine.model.fence import Fence
-from engine.model.moment import Effects, Miss
+from engine.model.moment import Effects
 from engine.model.person import Person, Position
 from engine.model.reason import Reason
 from engine.model.record import (
@@ -24,20 +24,26 @@ from engine.model.record import (
     ContextChange,
     Control,
     Feedback,
+    FenceChange,
     Frame,
     Genesis,
     ProfileChange,
     Record,
     ReleaseChange,
+    ScheduleDue,
     Tick,
 )
 from engine.model.signal import Signal, Transition
 from engine.pipeline import causes, profiles
+from engine.pipeline.agenda import Agenda
+from engine.pipeline.calls import Group, Rules, occasions
 from engine.pipeline.causes import Occasion
 from engine.pipeline.flight import Flight
-from engine.pipeline.library import EMPTY, Compiled
+from engine.pipeline.library import EMPTY, Compiled, place
 from engine.pipeline.moments import Composing
-from engine.pipeline.state import CoreState
+from engine.pipeline.scheduled import Firings
+from engine.pipeline.sequels import Sequels
+from engine.pipeline.state import STAGED, CoreState, remember
 from engine.pipeline.windows import Windows, candidates_of
 from engine.pipeline.world import CoreWorld, push, stick
 from engine.sense import Sense
@@ -58,10 +64,14 @@ class Core:
     ) -> None:
         self.library = library
         self.state = state or CoreState()
-        self.compiled = library.get(self.state.release) or Compiled.of(EMPTY)
+        held = (place(self.state.release, self.state.fences), self.state.release)
+        self.compiled = next((library[name] for name in held if name in library), None) or Compiled.of(EMPTY)
         self.sense = sense or Sense(self.compiled.release.policy.sense)
         self.flight = Flight(self.state)
         self.windows = Windows(self.state)
+        self.firings = Firings(self.state.schedules, self.state.people, self.state.links)
+        self.schedules = Agenda(self.firings)  # what somebody should append, and when
+        self.sequels = Sequels(self.state.followed)
         self.watch = False
         self.keep_transitions = False
         self.misses: dict[str, int] = {}
@@ -90,28 +100,35 @@ class Core:
             self.state.offset = frame.end
         if signals:
             self._signals(signals, times, fx)
+        self.firings.roster.catch_up()
         return fx
 
     def next_due(self) -> float | None:
         """Journal time of the earliest timer: when the next tick is worth a record."""
-        dues = (self.sense.next_due(), self.flight.next_due(), self.windows.next_due())
-        return min((due for due in dues if due is not None), default=None)
+        timers = (self.sense, self.flight, self.windows, self.firings, self.sequels)
+        return min((due for timer in timers if (due := timer.next_due()) is not None), default=None)
 
     def _other(self, record: Record, now: float, fx: Effects) -> None:
         match record:
             case Tick():
                 self._tick(now, fx)
             case Attempt():
-                self.flight.attempt(record, now, fx)
+                self._call(self.sequels.sent(self.flight.attempt(record, now, fx), record, now), now, fx)
             case ProfileChange():
-                person = profiles.change(self.state, record)
+                person = profiles.change(self.state, record, now)
+                self.firings.roster.moved(person)
                 self.flight.consent_changed(person, fx)
+            case ScheduleDue():
+                self.firings.take(record, now)
+                self._call(self.firings.slice(now), now, fx)
             case ContextChange():
                 push(self.state, record, now)
             case Feedback():
                 self._feedback(record, now, fx)
             case ReleaseChange():
-                self._release(record, fx)
+                self._release(record, now, fx)
+            case FenceChange():
+                self._fences(record, now, fx)
             case Control():
                 holds, cancels = apply_control(self.state.decide, record, now)
                 fx.holds += holds
@@ -121,27 +138,51 @@ class Core:
                 self.state.salt = record.salt
                 self._situate()
 
-    def _release(self, record: ReleaseChange, fx: Effects) -> None:
+    def _release(self, record: ReleaseChange, now: float, fx: Effects) -> None:
         """Put a release in force; visits, windows and limits live on. One that this build cannot compile is passed
         over."""
         compiled = self.library.get(record.release)
         if compiled is None:
             self.skipped_releases += 1
             return
+        remember(self.state, record, compiled.release, now)
+        if record.source == STAGED:
+            return
         self.state.release = record.release
         if record.source == "folder":
             self.state.seen = record.release
+        if self.state.fences:  # compiled beforehand by the runner; the same comes out here, only later
+            joined = self.library.get(place(record.release, self.state.fences))
+            compiled = joined or compiled.with_fences(self.compiled.runtime, self.compiled)
+        self._use(compiled, now, fx)
+        self.firings.begin(now)
+
+    def _fences(self, record: FenceChange, now: float, fx: Effects) -> None:
+        """Put a run-time fence set in force; visits of fences that are gone end, and what waits for them with them."""
+        name = place(self.state.release, record.fences)
+        compiled = self.library.get(name) if name else Compiled.of(EMPTY)
+        if compiled is None:
+            self.skipped_releases += 1
+            return
+        self.state.fences = record.fences
+        self._use(compiled, now, fx)
+
+    def _use(self, compiled: Compiled, now: float, fx: Effects) -> None:
         self.compiled = compiled
         self._situate()
+        self.flight.released(self.rules, fx)
         for t in self.sense.use(compiled.fences, compiled.release.policy.sense):
-            self._note(t, fx)
+            self._note(t, now, fx)
 
     def _situate(self) -> None:
         """Bind what depends on the release in force."""
         release = self.compiled.release
+        self.rules = self.compiled.rules
         self.world = CoreWorld(self.state, self.compiled)
-        self.decider = Decider(release, self.state.decide, self.state.salt)
+        self.decider = Decider(release, self.state.decide, self.state.salt, self.compiled.plans)
         self.composing = Composing(self.compiled, self.world, self.state)
+        self.firings.use(self.compiled.matcher, release.policy)
+        self.sequels.use(self.compiled.matcher)
 
     # ------------------------------------------------------------------ signals and time
 
@@ -155,8 +196,9 @@ class Core:
         for i in sorted(told.union(by_record)):
             signal, now = signals[i], times[i]
             fired = by_record.get(i, [])
-            if signal.person is not None:
+            if signal.person is not None and signal.device not in self.state.links:
                 profiles.link(self.state, signal.device, signal.person)
+                self.flight.consent_changed(self.person(signal.person), fx)
             for _, due in groupby((t for t in fired if t.due is not None), key=attrgetter("at")):
                 self._sensed(list(due), None, i, now, fx)
             if signal.context is not None:
@@ -172,7 +214,10 @@ class Core:
         for _, group in groupby(sorted(self.sense.tick(now), key=cause), key=cause):
             self._sensed(list(group), None, -1, now, fx)
         for person, window in self.windows.closing(now):
-            self._decide(candidates_of(self.person(person), window, self.compiled), None, -1, now, fx)
+            candidates = candidates_of(self.person(person), window, self.rules, self.compiled.fences.fences)
+            self._decide(candidates, None, -1, now, fx)
+        self._call(self.sequels.tick(now), now, fx)
+        self._call(self.firings.slice(now), now, fx)
         self.flight.tick(now)
 
     def _sensed(
@@ -180,7 +225,7 @@ class Core:
     ) -> None:
         """One cause: the transitions of one signal (and its event), or of one due instant. They compete together."""
         candidates: list[Candidate] = []
-        people = [self._note(t, fx) for t in transitions]
+        people = [self._note(t, now, fx) for t in transitions]
         for t, person in zip(transitions, people, strict=True):
             if t.kind in causes.WAKING:
                 occasion = Occasion(causes.of_transition(t), person, t.device, t.at, now, signal, index, t.initial)
@@ -191,30 +236,35 @@ class Core:
             candidates += self._event(occasion, fx)
         self._compete(candidates, signal, index, now, fx)
 
-    def _note(self, t: Transition, fx: Effects) -> Person:
+    def _note(self, t: Transition, now: float, fx: Effects) -> Person:
         """Histories first: a rule woken by an enter finds its person inside, of every fence that this fix entered."""
         self.transitions[t.kind] = self.transitions.get(t.kind, 0) + 1
         if self.keep_transitions:
             fx.transitions.append(t)
         person = self.person(self.person_of(t.device))
         history.note_transition(person, t, self.compiled.matcher.horizon)
+        if t.kind == "enter":
+            self.firings.entered(person, self.world.fence(t.fence), now)
         if t.kind in ("exit", "ended"):
             self.flight.left(t, fx)
+            self.windows.left(dict.fromkeys((person.id, t.device)), t, self.rules)
         return person
 
     def _feedback(self, record: Feedback, now: float, fx: Effects) -> None:
-        """An event of a person that a server reports wakes rules as one from a device does."""
+        """What a server reports of a person or a notification wakes rules as an event from a device does."""
         if record.person is None:
             return
         person = self.person(record.person)
         device = person.devices[0] if person.devices else person.id
         occasion = Occasion(causes.of_feedback(record), person, device, record.at, now, None, -1)
-        self._compete(self._event(occasion, fx), None, -1, now, fx)
+        candidates = self._event(occasion, fx) + self._asked(self.sequels.feedback(record, now), -1, now, fx)
+        self._compete(candidates, None, -1, now, fx)
 
-    def _event(self, occasion: Occasion, fx: Effects) -> list[Candidate]:
+    def _event(self, o: Occasion, fx: Effects) -> list[Candidate]:
         """Events are noted after the match: the present one is not part of the past."""
-        candidates = self._match(occasion, fx)
-        history.note_event(occasion.person, causes.happened(occasion.cause), self.compiled.matcher.horizon)
+        candidates = self._match(o, fx)
+        candidates += self._asked(self.sequels.event(o.person.id, o.cause, o.now), o.index, o.now, fx)
+        history.note_event(o.person, causes.happened(o.cause), self.compiled.matcher.horizon)
         return candidates
 
     # ------------------------------------------------------------------ match
@@ -222,9 +272,21 @@ class Core:
     def _match(self, o: Occasion, fx: Effects) -> list[Candidate]:
         """The rules that this cause wakes and whose conditions hold."""
         rules = self.compiled.matcher.woken(o.cause, o.initial)
-        if not rules:
-            return []
+        return self._ask(rules, o, fx) if rules else []
+
+    def _call(self, groups: Iterable[Group], now: float, fx: Effects) -> None:
+        """Rules that no device woke: of schedules, and of what became of messages."""
+        for group in groups:
+            self._compete(self._asked(group, -1, now, fx), None, -1, now, fx)
+
+    def _asked(self, calls: Group, index: int, now: float, fx: Effects) -> list[Candidate]:
+        asked = occasions(calls, self.firings.roster, self.sense, now, index)
+        return [candidate for call, o in asked for candidate in self._ask(call.rules, o, fx, call.only)]
+
+    def _ask(self, rules: Rules, o: Occasion, fx: Effects, only: Truth | None = None) -> list[Candidate]:
         situation = self._situation(o)
+        if only is not None and not only(situation):
+            return []
         candidates = []
         for compiled in rules:
             gate = self.decider.gate(compiled.rule, o.cause, o.now, situation.zone, o.person.id)
@@ -233,11 +295,7 @@ class Core:
                 reason = gate.reason if gate.reason in QUIET_GATES else Reason.CONDITION
                 self.misses[reason or ""] = self.misses.get(reason or "", 0) + 1
                 if self.watch:
-                    checks = (gate, *compiled.explain(situation))
-                    miss = Miss(
-                        compiled.rule.id, o.person.id, o.device, o.cause, o.now, reason or Reason.CONDITION, checks
-                    )
-                    fx.misses.append(miss)
+                    fx.misses.append(causes.miss(compiled, situation, gate, reason or Reason.CONDITION))
                 continue
             checks = compiled.explain(situation)
             candidates.append(Candidate(compiled.rule, o.cause, o.person, o.device, situation.fence, checks))
@@ -275,8 +333,6 @@ class Core:
                 deadline = moment.decision.deadline or moment.expires
                 self.flight.launch(moment, not_before, deadline, fx)
 
-    # ------------------------------------------------------------------ people
-
     def person_of(self, device: str) -> str:
         """The person a device belongs to; an unknown person is the device itself."""
         return self.state.links.get(device, device)
@@ -286,10 +342,8 @@ class Core:
         person = self.state.people.get(id)
         if person is None:
             person = self.state.people[id] = Person(id)
-        return person
+        return self.firings.roster.met(person)
 
     def _zone(self, person: Person, fence: Fence | None, position: Position | None) -> tuple[ZoneInfo, str]:
-        at = None
-        if position is not None and position.lat is not None and position.lon is not None:
-            at = (position.lon, position.lat)
-        return resolve_zone(person.profile.time_zone, fence, self.compiled.release.policy.decide.time_zone, at)
+        project = self.compiled.release.policy.decide.time_zone
+        return resolve_zone(person.profile.time_zone, fence, project, causes.point(position))

@@ -1,29 +1,33 @@
 """Notifications between decision and settlement: attempts, fallback channels, cancellations, what is given back."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from engine.decide import consent_ok, give_back
+from engine.decide import consent_ok, gate, give_back
 from engine.model.ids import notification_id
 from engine.model.moment import Cancel, Effects, Moment, Notification, Settle
 from engine.model.person import Person
 from engine.model.reason import Reason
 from engine.model.record import Attempt
+from engine.model.rule import Rule
 from engine.model.signal import Transition
 from engine.pipeline.state import CoreState, Inflight
 
 # A row begun just before its deadline may still come back: longer than any adapter may take.
 GRACE_SECONDS = 120.0
+PRESENT = ("enter", "dwell", "schedule")  # causes whose message is for those who are there
+SPARE = 1000  # entries of the time index for notifications that are settled, before it is made anew
 
 
 class Flight:
-    """Keeps ``state.inflight`` and its two derived indexes: by person, and by the time it must be over."""
+    """Keeps ``state.inflight`` and its derived indexes: by person, by device, and by the time it must be over."""
 
     def __init__(self, state: CoreState) -> None:
         self._state = state
         self._by_person: dict[str, list[str]] = {}
+        self._by_device: dict[str, list[str]] = {}
         self._over: list[tuple[float, str]] = []
         self.attempts: dict[tuple[str, str], int] = {}  # (channel, outcome) -> how many, for metrics
         for id, flying in state.inflight.items():
@@ -52,53 +56,69 @@ class Flight:
         )
         self._add(notification, tuple(rest), fx)
 
-    def attempt(self, record: Attempt, now: float, fx: Effects) -> None:
-        """An attempt came back: settle its row; on failure try the next channel or give back what was reserved."""
+    def attempt(self, record: Attempt, now: float, fx: Effects) -> Notification | None:
+        """An attempt came back: settle its row; on failure try the next channel or give back what was reserved. The
+        notification, where it went out (or may have)."""
         labels = (record.channel, record.outcome)
         self.attempts[labels] = self.attempts.get(labels, 0) + 1
         flying = self._state.inflight.get(record.notification)
         if flying is None or record.number <= flying.attempts:
             if flying is None:
                 fx.settled.append(_settled(record, record.outcome == "sent"))
-            return
+            return None
         flying.attempts = record.number
         if record.outcome in ("sent", "unknown"):
             fx.settled.append(_settled(record, record.outcome == "sent"))
             self._remove(record.notification)
-            return
+            return flying.notification
         deadline = flying.notification.deadline
         if record.outcome == "retry" and not flying.cancelled and (record.retry_at or now) < deadline:
             due = record.retry_at or now
             fx.settled.append(Settle(record.notification, "waiting", record.number, due, detail=record.detail))
-            return
+            return None
         self._failed(record, flying, now, fx)
+        return None
 
     def _failed(self, record: Attempt, flying: Inflight, now: float, fx: Effects) -> None:
         reason = flying.cancelled or record.reason or (Reason.EXPIRED if record.outcome == "retry" else Reason.REJECTED)
         fx.settled.append(Settle(record.notification, "dead", record.number, reason=reason, detail=record.detail))
         self._remove(record.notification)
         old = flying.notification
-        if flying.channels and not flying.cancelled and now < old.deadline:
-            first, *rest = flying.channels
+        channels = [c for c in flying.channels if self._consents(old, c)]
+        if channels and not flying.cancelled and now < old.deadline:
+            first, *rest = channels
             self._add(_next_channel(old, first, now), tuple(rest), fx)
         else:
             self._give_back(old)
 
     def left(self, t: Transition, fx: Effects) -> None:
         """The place was left: what waits because of being there does not go (transactional messages do)."""
-        person = self._state.links.get(t.device, t.device)
-        for id, flying in self._of(person):
+        for id, flying in self._of(self._by_device, t.device):
             n = flying.notification
-            there = n.device == t.device and n.cause.fence == t.fence and n.cause.kind in ("enter", "dwell")
+            there = n.cause.fence == t.fence and n.cause.kind in PRESENT
             if there and n.purpose != "transactional" and n.cause.at <= t.at:
                 self._cancel(id, flying, Reason.LEFT, fx)
 
     def consent_changed(self, person: Person, fx: Effects) -> None:
-        """What waits against a withdrawn consent does not go."""
-        for id, flying in self._of(person.id):
-            n = flying.notification
-            if n.purpose != "transactional" and not consent_ok(person.profile, n.purpose, n.channel):
+        """What waits against a withdrawn consent does not go: theirs, and what was decided for a device of theirs
+        before anybody knew whose it is."""
+        waiting = list(self._of(self._by_person, person.id))
+        for device in person.devices:
+            waiting += [(id, one) for id, one in self._of(self._by_device, device) if one.notification.person == device]
+        for id, flying in waiting:
+            if not self._consents(flying.notification, flying.notification.channel):
                 self._cancel(id, flying, Reason.NO_CONSENT, fx)
+
+    def released(self, rules: Mapping[str, Rule], fx: Effects) -> None:
+        """What a rule decided does not go once a release stops the rule: it is no longer live, or gone."""
+        stopped: dict[str, Reason] = {}
+        for flying in self._state.inflight.values():
+            id = flying.notification.rule
+            status = rules[id].status if id in rules else "ended"
+            if status != "live" and not flying.cancelled:
+                stopped[id] = gate.STATUS[status]
+                flying.cancelled = gate.STATUS[status].value
+        fx.cancels += [Cancel(reason, rule=id, before=len(fx.notifications)) for id, reason in stopped.items()]
 
     def dropped(self, cancels: list[Cancel]) -> None:
         """An operator dropped what waits in a scope: mark it, so that no retry and no other channel follows."""
@@ -128,17 +148,32 @@ class Flight:
             self._remove(id)
 
     def _add(self, notification: Notification, rest: tuple[str, ...], fx: Effects) -> None:
+        if notification.id in self._state.inflight:  # a moment decided again: its notification is on its way
+            return
         self._state.inflight[notification.id] = Inflight(notification, rest)
         self._index(notification.id, notification)
         fx.notifications.append(notification)
 
     def _index(self, id: str, notification: Notification) -> None:
         self._by_person.setdefault(notification.person, []).append(id)
+        self._by_device.setdefault(notification.device, []).append(id)
         heapq.heappush(self._over, (notification.expires + GRACE_SECONDS, id))
 
-    def _of(self, person: str) -> Iterator[tuple[str, Inflight]]:
-        for id in self._by_person.get(person, ()):
+    def _of(self, index: Mapping[str, list[str]], key: str) -> Iterator[tuple[str, Inflight]]:
+        for id in index.get(key, ()):
             yield id, self._state.inflight[id]
+
+    def _people(self, n: Notification) -> list[Person]:
+        """Whom it is for and, where that was nobody but a device, whose device it turned out to be."""
+        ids = [n.person]
+        if n.person == n.device and n.device in self._state.links:
+            ids.append(self._state.links[n.device])
+        return [self._state.people[id] for id in ids if id in self._state.people]
+
+    def _consents(self, n: Notification, channel: str) -> bool:
+        return n.purpose == "transactional" or all(
+            consent_ok(person.profile, n.purpose, channel) for person in self._people(n)
+        )
 
     def _cancel(self, id: str, flying: Inflight, reason: Reason, fx: Effects) -> None:
         if not flying.cancelled:
@@ -146,15 +181,17 @@ class Flight:
             fx.cancels.append(Cancel(reason, person=flying.notification.person, moment=flying.notification.moment))
 
     def _remove(self, id: str) -> None:
-        flying = self._state.inflight.pop(id)
-        ids = self._by_person[flying.notification.person]
-        ids.remove(id)
-        if not ids:
-            del self._by_person[flying.notification.person]
+        n = self._state.inflight.pop(id).notification
+        for index, key in ((self._by_person, n.person), (self._by_device, n.device)):
+            index[key].remove(id)
+            if not index[key]:
+                del index[key]
+        if len(self._over) > 2 * len(self._state.inflight) + SPARE:
+            self._over = [entry for entry in self._over if entry[1] in self._state.inflight]
+            heapq.heapify(self._over)
 
     def _give_back(self, notification: Notification) -> None:
-        person = self._state.people.get(notification.person)
-        if person is not None:
+        for person in self._people(notification):  # what a device had sent to it went over to its person
             give_back(person, self._state.decide, notification.moment)
 
 

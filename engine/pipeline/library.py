@@ -1,28 +1,66 @@
-"""Releases compiled for the core: parsed by ``author``, compiled by each core room, off the hot path."""
+"""Releases compiled for the core: parsed by ``author``, compiled by each core room, off the hot path. What is in force
+is a release together with a run-time fence set."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from engine.compose import Composer
+from engine.decide import Plan, make_plans
 from engine.match import Matcher
+from engine.match.durable import DurableMatcher
 from engine.model.release import Release
+from engine.model.rule import Rule
+from engine.pipeline.runtime import NONE, RunTimeSet
 from engine.sense import FenceSet
+
+MATCHERS: Mapping[str, type[Matcher]] = {"indexed": Matcher, "durable": DurableMatcher}
+"""``[match] engine`` of config.toml to who decides whether conditions hold."""
+
+
+def place(release: str, fences: str) -> str:
+    """Where a release with a run-time fence set (both by hash) stands in a library."""
+    return f"{release}+{fences}" if fences else release
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A release with everything that ``Core`` needs to put it in force between two records."""
+    """A release with everything that ``Core`` needs to put it in force between two records. ``fences`` are the
+    authored and the run-time ones; an authored fence hides a run-time one of the same id."""
 
     release: Release
     fences: FenceSet
     matcher: Matcher
     composer: Composer
+    runtime: RunTimeSet = NONE
+    authored: frozenset[str] = frozenset()
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
     @classmethod
     def of(cls, release: Release) -> "Compiled":
-        """Compile; pure, may take seconds for large releases."""
-        matcher = Matcher.compile(release)
-        fences = FenceSet.compile(release.fences, matcher.dwells)
-        return cls(release, fences, matcher, Composer.compile(release))
+        """Compile the authored files alone; pure, may take seconds for large releases."""
+        matcher = MATCHERS.get(release.policy.matcher, Matcher).compile(release)
+        fences = FenceSet.compile(
+            release.fences, matcher.dwells, crosses=matcher.crosses, approaches=matcher.approaches
+        )
+        authored = frozenset(fence.id for fence in release.fences)
+        plans, rules = make_plans(release), {rule.id: rule for rule in release.rules}
+        return cls(release, fences, matcher, Composer.compile(release), NONE, authored, plans, rules)
+
+    def with_fences(self, runtime: RunTimeSet, like: "Compiled | None" = None) -> "Compiled":
+        """This release with another run-time set; what ``like`` compiled of the same fences is taken from there."""
+        everything = {fence.id: fence for fence in runtime.values()}
+        everything.update((fence.id, fence) for fence in self.release.fences)
+        matcher = self.matcher.with_fences(everything.values())
+        fences = FenceSet.compile(
+            list(everything.values()), matcher.dwells, (like or self).fences, matcher.crosses, matcher.approaches
+        )
+        return Compiled(self.release, fences, matcher, self.composer, runtime, self.authored, self.plans, self.rules)
+
+    @property
+    def place(self) -> str:
+        """Where it stands in a library."""
+        return place(self.release.hash, self.runtime.hash)
 
 
 EMPTY = Release(hash="")

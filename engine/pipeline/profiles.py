@@ -4,21 +4,25 @@ from typing import TypeVar
 
 from engine.model.person import Person, Profile
 from engine.model.record import ProfileChange
+from engine.pipeline.roster import zone_of
 from engine.pipeline.state import CoreState
 
 V = TypeVar("V")
 
 
-def change(state: CoreState, record: ProfileChange) -> Person:
+def change(state: CoreState, record: ProfileChange, now: float) -> Person:
     """Apply a PUT (replace) or PATCH; None removes a key. Devices named here move to this person."""
     person = state.people.get(record.person)
     if person is None:
         person = state.people[record.person] = Person(record.person)
+    clock = zone_of(person)
     profile = person.profile = Profile() if record.replace else person.profile
     _merge(profile.attributes, record.attributes)
     _merge(profile.consent, record.consent)
     profile.language = record.language if record.replace else record.language or profile.language
     profile.time_zone = record.time_zone if record.replace else record.time_zone or profile.time_zone
+    if clock != zone_of(person):
+        person.moved = (clock, now)
     if record.devices is not None:
         for device in [d for d in person.devices if d not in record.devices]:
             unlink(state, device)
@@ -28,23 +32,32 @@ def change(state: CoreState, record: ProfileChange) -> Person:
     return person
 
 
-def link(state: CoreState, device: str, person: str) -> None:
-    """Link an unlinked device; one that is linked stays where it is (re-linking is a profile change)."""
+def link(state: CoreState, device: str, person: str) -> bool:
+    """Link an unlinked device; one that is linked stays where it is (re-linking is a profile change). Whether it was
+    linked just now."""
     if device in state.links:
-        return
+        return False
     state.links[device] = person
     held = state.people.get(person)
     if held is None:
         held = state.people[person] = Person(person)
     held.devices.append(device)
     _move_history(state, device, held)
+    return True
 
 
 def unlink(state: CoreState, device: str) -> None:
-    """Forget to whom a device belongs."""
+    """Forget to whom a device belongs. Where it is now it takes along: its owner would never leave."""
     owner = state.people.get(state.links.pop(device, ""))
-    if owner is not None and device in owner.devices:
+    if owner is None:
+        return
+    if device in owner.devices:
         owner.devices.remove(device)
+    present = [visit for visit in owner.visits if visit.device == device and visit.exit is None]
+    if present and owner.id != device:
+        owner.visits = [visit for visit in owner.visits if visit not in present]
+        alone = state.people.setdefault(device, Person(device))
+        alone.visits = sorted(alone.visits + present, key=lambda v: (v.enter, v.fence, v.device))
 
 
 def _move_history(state: CoreState, device: str, person: Person) -> None:

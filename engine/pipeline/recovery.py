@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 
+from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
 from engine.model.moment import Effects
 from engine.model.record import Frame
@@ -46,6 +47,7 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
         return Recovered(Core(releases.library))
     state = checkpoint.state
     await releases.ensure([state.release])
+    await releases.fences.ensure(state.release, state.fences)
     core = Core(releases.library, state)
     core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
     recent = Recent.load(checkpoint.recent) if checkpoint.recent else Recent()
@@ -55,10 +57,15 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
 async def recover(store: Store, releases: Releases) -> Recovered:
     """Everything as it was: effects up to the committed offset are compared, later ones are committed now."""
     found = await load(store, releases)
+    first = await store.first_offset(PARTITION)
+    if first > found.checkpointed:  # consent, profiles and limits would be forgotten, and sent against
+        problem = f"history begins at record {first}, and no state as of that record or later can be read."
+        fix = "Run the version that wrote it, or restore the whole data folder from one backup."
+        raise StoreError(problem, fix=fix, retry=False)
     found.committed = committed = await store.committed(PARTITION)
-    start = max(found.checkpointed, await store.first_offset(PARTITION))
-    async for frame in store.read(PARTITION, start):
+    async for frame in store.read(PARTITION, found.checkpointed):
         await releases.ensure(releases_in(frame.records))
+        await releases.fences.prepare(found.core.state, frame.records)
         found.recent.note([r for r in frame.records if type(r) is Signal], frame.received)
         found.replayed += len(frame.records)
         before, after = cut(frame, frame.offset, committed), cut(frame, max(committed, frame.offset))

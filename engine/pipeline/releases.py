@@ -1,18 +1,24 @@
 """Compiled releases by hash, and the bundles they came from in the store. Compiling happens off the event loop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 
 import structlog
 
+from engine.author.collector import paused
 from engine.author.project import Bundle, compile_bundle
-from engine.errors import AuthorError, Finding
-from engine.pipeline.library import Compiled
+from engine.errors import AuthorError, Finding, HerenowError
+from engine.model.release import Release
+from engine.pipeline.changes import Change, changes
+from engine.pipeline.fences import RunTimeFences
+from engine.pipeline.library import EMPTY, Compiled, place
+from engine.pipeline.runtime import load as load_fences
 from engine.ports import Store
 
 log = structlog.get_logger("herenow.releases")
 
-HELD = 8  # compiled releases kept in memory beside the ones still named
+HELD = 8  # compiled releases kept in memory; those that are just needed are kept beside them
+ASKED = 4  # compiled for questions about the past
 
 
 class Releases:
@@ -22,38 +28,94 @@ class Releases:
         self._store = store
         self.library: dict[str, Compiled] = {}
         self.findings: dict[str, list[Finding]] = {}
+        self._asked: dict[str, Compiled] = {}
+        self.fences = RunTimeFences(store, self.library)
 
     async def keep(self, bundle: Bundle) -> Compiled:
         """Compile (``AuthorError`` if it cannot be) and keep the bundle in the store, durably, before anything names
-        it."""
-        compiled = self.library.get(bundle.hash) or await self._compile(bundle)
+        it. One that was never kept is judged as strictly as ``check`` does."""
+        new = await self._store.get_object(bundle.hash) is None
+        compiled = self.library.get(bundle.hash) or await self._compile(bundle, new)
+        self._shelve(compiled, (bundle.hash,))
         await self._store.put_object(bundle.hash, bundle.encode())
         return compiled
 
     async def ensure(self, names: Sequence[str]) -> None:
-        """Have these releases compiled; one that is gone or that this build refuses is reported and passed over."""
+        """Have these releases compiled, all at once; one that is gone or that this build refuses is reported and
+        passed over."""
         for name in names:
-            if not name or name in self.library:
-                continue
-            blob = await self._store.get_object(name)
-            if blob is None:
-                log.error("a release is not in the store any more", release=name)
-                continue
-            try:
-                await self._compile(Bundle.decode(blob))
-            except AuthorError as error:
-                log.error("a release does not compile with this version", release=name, problem=str(error))
+            if name and name not in self.library and (compiled := await self._from_store(name)) is not None:
+                self._shelve(compiled, names)
 
-    async def _compile(self, bundle: Bundle) -> Compiled:
-        compiled, findings = await asyncio.to_thread(compile_all, bundle)
-        while len(self.library) >= HELD:
-            del self.library[next(iter(self.library))]
-        self.library[bundle.hash] = compiled
-        self.findings[bundle.hash] = findings
+    async def find(self, name: str) -> Compiled | None:
+        """A compiled release for a question; what the core works with is left as it is. None where it is gone."""
+        found = self.library.get(name) or self._asked.get(name) or await self._from_store(name)
+        if found is not None and name not in self.library:
+            self._asked[name] = found
+            while len(self._asked) > ASKED:
+                del self._asked[next(iter(self._asked))]
+        return found
+
+    async def joined(self, release: str, fences: str, library: MutableMapping[str, Compiled]) -> Compiled | None:
+        """Put a release, alone and with a run-time fence set, into the library of a question; None where it is gone."""
+        base = await self.find(release) if release else Compiled.of(EMPTY)
+        if base is None:
+            return None
+        library.setdefault(release, base)
+        name = place(release, fences)
+        if not fences or name in library:
+            return library[name]
+        joined = self.library.get(name) or self._asked.get(name)
+        if joined is None:
+            try:
+                runtime = await load_fences(self._store, fences)
+            except HerenowError as error:
+                log.error("run-time fences cannot be read", fences=fences, problem=str(error))
+                return base
+            joined = self._asked[name] = await asyncio.to_thread(base.with_fences, runtime)
+        library[name] = joined
+        return joined
+
+    async def bundle(self, name: str) -> Bundle | None:
+        """The authored files of a release, or None where the store does not hold it."""
+        blob = await self._store.get_object(name)
+        return None if blob is None else await asyncio.to_thread(Bundle.decode, blob)
+
+    def changes(self, old: Release, new: Release) -> list[Change]:
+        """What differs, in plain words."""
+        return changes(old, new)
+
+    async def _from_store(self, name: str) -> Compiled | None:
+        try:
+            bundle = await self.bundle(name)
+            if bundle is not None:
+                return await self._compile(bundle)
+        except AuthorError as error:
+            log.error("a release does not compile with this version", release=name, problem=str(error))
+            return None
+        except HerenowError as error:
+            log.error("a release cannot be read", release=name, problem=str(error))
+            return None
+        log.error("a release is not in the store any more", release=name)
+        return None
+
+    async def _compile(self, bundle: Bundle, new: bool = False) -> Compiled:
+        compiled, self.findings[bundle.hash] = await asyncio.to_thread(compile_all, bundle, new)
         return compiled
 
+    def _shelve(self, compiled: Compiled, needed: Sequence[str]) -> None:
+        """The newest use comes last; what was used longest ago makes room, unless it is needed just now."""
+        name = compiled.release.hash
+        self.library.pop(name, None)
+        self.library[name] = compiled
+        spare = [held for held in self.library if held != name and held not in needed]
+        for held in spare[: max(0, len(self.library) - HELD)]:
+            del self.library[held]
+            self.findings.pop(held, None)
 
-def compile_all(bundle: Bundle) -> tuple[Compiled, list[Finding]]:
-    """Parse and compile a bundle; raises ``AuthorError`` with every finding."""
-    release, findings = compile_bundle(bundle)
-    return Compiled.of(release), findings
+
+def compile_all(bundle: Bundle, new: bool = False) -> tuple[Compiled, list[Finding]]:
+    """Parse and compile a bundle; raises ``AuthorError`` with every finding. ``new``: as strictly as ``check``."""
+    with paused():
+        release, findings = compile_bundle(bundle, new)
+        return Compiled.of(release), findings

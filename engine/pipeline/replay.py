@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
 from engine.model.moment import Effects
-from engine.model.record import Frame, Record, ReleaseChange, Tick
+from engine.model.record import Frame, Record, ReleaseChange, ScheduleDue, Tick
 from engine.pipeline.core import Core
 
 MAX_TICKS = 100_000  # between two frames: more means a timer that does not advance
@@ -22,21 +22,32 @@ def releases_in(records: Iterable[Record]) -> list[str]:
 
 
 def drive(core: Core, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Effects]]:
-    """Step through frames with time passing between them: ticks come when timers are due, as a live server adds
-    them."""
+    """Step through frames with time passing between them: ticks come when timers are due, and schedules at their times,
+    as a live server adds them."""
     for frame in frames:
         yield from pass_time(core, frame.received)
         yield frame, core.step([frame])
 
 
-def pass_time(core: Core, until: float) -> Iterator[tuple[Frame, Effects]]:
-    """Fire the timers that are due before ``until``, each at its own time."""
+def next_due(core: Core, schedules: bool = True) -> float | None:
+    """When time alone has something to do: a timer, or the schedule of a rule."""
+    dues = (core.next_due(), core.schedules.next_due() if schedules else None)
+    return min((due for due in dues if due is not None), default=None)
+
+
+def pass_time(core: Core, until: float, schedules: bool = True) -> Iterator[tuple[Frame, Effects]]:
+    """Fire the timers that are due before ``until``, each at its own time; and the schedules, unless the journal that
+    is followed says when they came."""
     for _ in range(MAX_TICKS):
-        due = core.next_due()
+        due = next_due(core, schedules)
         if due is None or due > until:
             return
-        tick = Frame(core.state.offset, max(due, core.state.received), [Tick()])
-        yield tick, core.step([tick])
+        now = max(due, core.state.received)
+        records: list[Tick | ScheduleDue] = [*(core.schedules.due(due) if schedules else ())]
+        if not records or core.next_due() == due:
+            records.insert(0, Tick())
+        frame = Frame(core.state.offset, now, [*records])
+        yield frame, core.step([frame])
 
 
 async def follow(

@@ -16,15 +16,20 @@ from engine.ingest.dedupe import Recent
 from engine.measure.metrics import Metrics
 from engine.model.config import Config
 from engine.model.moment import Effects
-from engine.model.record import Frame, Genesis, Record, ReleaseChange, Tick
+from engine.model.record import Frame, Genesis, Record, ReleaseChange
 from engine.model.signal import Signal
 from engine.pipeline import questions, recovery
 from engine.pipeline.core import Core
 from engine.pipeline.feed import Feed
+from engine.pipeline.fences import Wish
 from engine.pipeline.meters import Meters
+from engine.pipeline.notes import notes_of
+from engine.pipeline.pending import Pending, spaced
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut
 from engine.pipeline.state import Checkpoint, encode_checkpoint
+from engine.pipeline.ticker import Ticker
+from engine.pipeline.why import LOOK_BACK, Questions
 from engine.ports import Store, StoredMoment
 
 log = structlog.get_logger("herenow.runner")
@@ -32,27 +37,10 @@ log = structlog.get_logger("herenow.runner")
 PARTITION = 0
 MAX_BATCH = 1024  # records a frame or a step: bounds the pause of one step to some milliseconds
 TAIL = 500_000  # records after which a checkpoint is written, so that recovery stays short
-SPACING = 0.002  # seconds between two appends, and two steps, while work keeps coming: fewer, fuller batches; none idle
-FULL = 256  # records that are worth an append or a step at once
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
-
-
-class _Pending:
-    """Records of one caller, waiting for the next group commit."""
-
-    __slots__ = ("applied", "done", "records")
-
-    def __init__(self, records: Sequence[Record], applied: bool) -> None:
-        self.records, self.applied = records, applied
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def finish(self, error: Exception | None = None) -> None:
-        if self.done.done():
-            return
-        if error is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(error)
+CHECKPOINT_RETRY = 60.0  # seconds until a checkpoint that failed is tried again
+HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of the next one
+FAREWELL = 5.0  # seconds that a stop waits for what was accepted to be applied
 
 
 class Runner:
@@ -64,6 +52,7 @@ class Runner:
         self.metrics = metrics or Metrics()
         self.feed = Feed()
         self.releases = Releases(store)
+        self._questions = Questions(store, self.releases)
         self.core = Core(self.releases.library)
         self._meters = Meters(self.metrics, self.core)
         self.recent = Recent()
@@ -71,13 +60,17 @@ class Runner:
         self.problems: dict[str, str] = {}  # what keeps the server from being ready
         self.notes: dict[str, str] = {}  # what an operator should know, though all works
         self.divergence = 0
-        self._pending: deque[_Pending] = deque()
-        self._frames: deque[tuple[Frame, list[_Pending]]] = deque()
+        self._pending: deque[Pending] = deque()
+        self._frames: deque[tuple[Frame, list[Pending]]] = deque()
         self._queued = self._unstepped = 0
-        self._arrived, self._stepping, self._ticking = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._arrived, self._stepping = asyncio.Event(), asyncio.Event()
+        self._ticker = Ticker(clock, self, lambda: self.core.next_due())
         self._committed = 0
         self._checkpointed = 0
         self._wants_checkpoint = False
+        self._appending: list[Pending] = []
+        self._append_failed = float("-inf")  # when, in seconds of this process
+        self._behind = False  # the state holds effects that are not committed yet
         self._tasks: list[asyncio.Task[None]] = []
         self._broken: str | None = None
 
@@ -93,19 +86,21 @@ class Runner:
         self._meters = Meters(self.metrics, self.core)
         if recovered.replayed > MAX_BATCH:
             await self.checkpoint()
-        loops = (self._append_loop, self._step_loop, self._tick_loop)
-        self._tasks = [asyncio.create_task(self._guarded(loop), name=loop.__name__) for loop in loops]
+        loops = (self._append_loop, self._step_loop, self._ticker.run)
+        self._tasks = [asyncio.create_task(self._guarded(loop), name=loop.__qualname__) for loop in loops]
 
     async def close(self) -> None:
-        """Finish what was accepted, keep the state, stop."""
-        with contextlib.suppress(asyncio.CancelledError, StoreError):
-            await self.flush(applied=True)
+        """Finish what was accepted, keep the state, stop. A store that cannot is not waited for: the journal has what
+        was acknowledged, and the next start makes of it what was not committed."""
+        with contextlib.suppress(asyncio.CancelledError, StoreError, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await self.flush(applied=True)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for pending in self._pending:
+        for pending in (*self._appending, *self._pending, *(p for _, waiting in self._frames for p in waiting)):
             pending.finish(StoreError("the server is stopping", retry=True))
-        if self._tasks and self._broken is None:
+        if self._tasks and self._broken is None and not self._behind:
             with contextlib.suppress(StoreError):
                 await self.checkpoint()
         self._tasks = []
@@ -117,8 +112,8 @@ class Runner:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            self._broken = f"{loop.__name__}: {error!r}"
-            log.exception("stopped working", loop=loop.__name__)
+            self._broken = f"{loop.__qualname__}: {error!r}"
+            log.exception("stopped working", loop=loop.__qualname__)
             self._fail_all(StoreError("the server cannot work any more", fix="See /healthz and the log.", retry=True))
 
     def _fail_all(self, error: StoreError) -> None:
@@ -137,35 +132,43 @@ class Runner:
     async def flush(self, applied: bool = False) -> None:
         """Return when everything queued before is durable (and applied)."""
         if self._tasks and self._broken is None:
-            await self._enqueue((), applied).done
+            await self._put((), applied).done
 
     async def ingest(self, signals: list[Signal]) -> tuple[int, int]:
         """Take signals once: (accepted, duplicates), durable on return. A repeat is acknowledged only when its first
         is."""
         self._refuse_when_full(len(signals))
         fresh, duplicates = self.recent.admit(signals, self.clock.now())
-        try:
-            await self._enqueue(fresh, False).done
-        except StoreError:
-            self.recent.forget(fresh)
-            raise
+        await self._put(fresh, False).done
         self.metrics.signals_taken(len(fresh), duplicates)
         return len(fresh), duplicates
 
-    async def activate(self, bundle: Bundle, by: str = "", why: str = "", source: str = "folder") -> str:
-        """Compile a bundle off the hot path and put it in force; raises ``AuthorError`` and changes nothing if it is
-        bad."""
+    async def activate(
+        self, bundle: Bundle, by: str = "", why: str = "", source: str = "folder", approved_by: str = ""
+    ) -> str:
+        """Compile a bundle off the hot path and put it in force (``staged``: make it known); raises ``AuthorError`` and
+        changes nothing if it is bad."""
         await self.releases.keep(bundle)
-        await self.submit([ReleaseChange(bundle.hash, by, why, source)], applied=True)
+        async with self.releases.fences.lock:
+            await self.releases.fences.ensure(bundle.hash, self.core.state.fences)
+            await self.submit([ReleaseChange(bundle.hash, by, why, source, approved_by)], applied=True)
         return bundle.hash
+
+    async def change_fences(self, wish: Wish) -> None:
+        """Change the run-time fences; in force on return. See ``RunTimeFences.change`` for what it raises."""
+        await self.releases.fences.change(wish, self, lambda: self.core.compiled)
 
     async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:
         """Per rule what it would do now, and why; nothing is kept or sent."""
         return questions.preview(self.core, signals, self.clock.now())
 
-    async def why(self, device: str, rule: str | None = None, at: float | None = None) -> dict[str, Any]:
-        """Recomputed from the journal: why a device's person did or did not get a message around ``at`` (None: now)."""
-        return await questions.why(self.store, self.releases, device, rule, self.clock.now() if at is None else at)
+    async def why(
+        self, device: str, rule: str | None = None, at: float | None = None, window: float = LOOK_BACK
+    ) -> dict[str, Any]:
+        """Recomputed from the journal: why a device's person did or did not get a message in the ``window`` seconds
+        before ``at`` (None: now)."""
+        at = self.clock.now() if at is None else at
+        return await self._questions.why(self.core.state, device, rule, at, window)
 
     def gauge(self) -> None:
         """Set the gauges to what is; asked for before a scrape."""
@@ -174,12 +177,15 @@ class Runner:
     def health(self) -> dict[str, Any]:
         """What an operator needs to know at a glance."""
         problems = dict(self.problems)
+        if monotonic() - self._append_failed > HALF_OPEN:
+            # Only the next append can tell, and nobody sends one to a server that says it is not ready.
+            problems.pop("journal", None)
         if self._broken:
             problems["runner"] = self._broken
         return {
             "ready": bool(self._tasks) and not problems,
             "problems": problems,
-            "notes": dict(self.notes),
+            "notes": self.notes | notes_of(self.core.state, self.clock.now()),
             "queued": self._queued,
             "unstepped": self._unstepped,
             "offset": self.core.state.offset,
@@ -200,16 +206,28 @@ class Runner:
         try:
             await self.checkpoint()
         except StoreError as error:
-            self.problems["checkpoint"] = str(error)
+            log.warning("cannot save a checkpoint", problem=str(error))
+            self.notes["checkpoint"] = f"The next start will take longer: {error}"
+            self._checkpointed = self.core.state.offset  # not at each step: what failed once is large
+            asyncio.get_running_loop().call_later(CHECKPOINT_RETRY, self.want_checkpoint)
         else:
-            self.problems.pop("checkpoint", None)
+            self.notes.pop("checkpoint", None)
 
     async def checkpoint(self) -> None:
         """Write the state as of now; only called between steps."""
         offset, received = self.core.state.offset, self.core.state.received
-        blob = encode_checkpoint(Checkpoint(self.core.state, self.core.sense.dump(), self.recent.dump()))
+        blob = encode_checkpoint(Checkpoint(self.core.state, self.core.sense.dump(), self._durable_recent()))
         await self.store.save_checkpoint(PARTITION, offset, received, blob)
         self._checkpointed = offset
+
+    def _durable_recent(self) -> bytes:
+        """The keys seen, but for those of signals that may never reach the journal: after a crash their sender tries
+        again, and must not be told that they are repeats."""
+        waiting = [s for p in (*self._appending, *self._pending) for s in p.records if type(s) is Signal]
+        self.recent.forget(waiting)
+        blob = self.recent.dump()
+        self.recent.note(waiting, self.clock.now())
+        return blob
 
     # ------------------------------------------------------------------ loops
 
@@ -219,9 +237,12 @@ class Runner:
         if self._queued and self._queued + count > self.config.limits.queue:
             raise Busy(f"{self._queued} records are waiting", after=1.0)
 
-    def _enqueue(self, records: Sequence[Record], applied: bool) -> _Pending:
+    def _enqueue(self, records: Sequence[Record], applied: bool) -> Pending:
         self._refuse_when_full(0)
-        pending = _Pending(records, applied)
+        return self._put(records, applied)
+
+    def _put(self, records: Sequence[Record], applied: bool) -> Pending:
+        pending = Pending(records, applied)
         self._pending.append(pending)
         self._queued += len(records)
         self._arrived.set()
@@ -231,19 +252,18 @@ class Runner:
         last = 0.0
         while True:
             await self._arrived.wait()
-            await _spaced(last, self._queued - self._unstepped)
+            await spaced(last, self._queued - self._unstepped)
             last = monotonic()
             batch, records = self._take()
             if records:
                 started = monotonic()
+                self._appending = batch
                 try:
                     frame = await self.store.append(PARTITION, records, self.clock.now())
-                except StoreError as error:
-                    self.problems["journal"] = str(error)
-                    self._queued -= len(records)
-                    for pending in batch:
-                        pending.finish(error)
+                except Exception as error:
+                    self._not_appended(error)
                     continue
+                self._appending = []
                 self.problems.pop("journal", None)
                 self.metrics.append_seconds.observe(monotonic() - started)
             else:
@@ -260,9 +280,27 @@ class Runner:
                 if not pending.applied:
                     pending.finish()
 
-    def _take(self) -> tuple[list[_Pending], list[Record]]:
+    def _not_appended(self, error: Exception) -> None:
+        """Nothing of the batch is journaled, and nothing that was queued behind it may be acknowledged: it may hold
+        repeats of what was in it. The keys are forgotten before anybody else is judged by them."""
+        if isinstance(error, StoreError):
+            self.problems["journal"], self._append_failed = str(error), monotonic()
+            told = error
+        else:
+            log.error("records cannot be journaled", error=repr(error), exc_info=error)
+            told = StoreError(f"the records cannot be journaled: {error}", retry=False)
+        failed = [*self._appending, *self._pending]
+        self._appending = []
+        self._pending.clear()
+        self._arrived.clear()
+        self._queued -= sum(len(pending.records) for pending in failed)
+        self.recent.forget([s for pending in failed for s in pending.records if type(s) is Signal])
+        for pending in failed:
+            pending.finish(told)
+
+    def _take(self) -> tuple[list[Pending], list[Record]]:
         """Whatever is queued, up to a bound: a batch of one when idle."""
-        batch: list[_Pending] = []
+        batch: list[Pending] = []
         records: list[Record] = []
         while self._pending and len(records) < MAX_BATCH:
             pending = self._pending.popleft()
@@ -276,13 +314,15 @@ class Runner:
         started = 0.0
         while True:
             await self._stepping.wait()
-            await _spaced(started, self._unstepped)
+            await spaced(started, self._unstepped)
             frames, waiting = self._take_frames()
             started = monotonic()
             self.core.watch = self.feed.watched("moments")
             effects = self.core.step(frames) if frames else Effects()
             self.metrics.step_seconds.observe(monotonic() - started)
-            seqs = await self._commit(effects) if effects.durable() else []
+            self._behind = effects.durable()
+            seqs = await self._commit(effects) if self._behind else []
+            self._behind = False
             stepped = sum(len(frame.records) for frame in frames)
             self._queued -= stepped
             self._unstepped -= stepped
@@ -292,9 +332,9 @@ class Runner:
             if self._wants_checkpoint or self.core.state.offset - self._checkpointed >= TAIL:
                 await self._try_checkpoint()
 
-    def _take_frames(self) -> tuple[list[Frame], list[_Pending]]:
+    def _take_frames(self) -> tuple[list[Frame], list[Pending]]:
         frames: list[Frame] = []
-        waiting: list[_Pending] = []
+        waiting: list[Pending] = []
         count = 0
         while self._frames and count < MAX_BATCH:
             frame, pending = self._frames.popleft()
@@ -313,8 +353,9 @@ class Runner:
             try:
                 seqs = await self.store.commit(PARTITION, self._committed, offset, effects)
             except StoreError as error:
+                if self.problems.get("commit") != str(error):
+                    log.warning("cannot commit", problem=str(error))
                 self.problems["commit"] = str(error)
-                log.warning("cannot commit", problem=str(error))
                 await asyncio.sleep(COMMIT_RETRY)
                 with contextlib.suppress(StoreError):
                     # A commit whose answer was lost holds all the same: asking again must not raise the guard.
@@ -331,36 +372,9 @@ class Runner:
             self.feed.publish("moments", StoredMoment(seq, moment))
         for miss in effects.misses:
             self.feed.publish("moments", miss)
+        for hold in effects.holds:
+            if hold.on and hold.by == "guard":
+                log.error("a rule paused itself", rule=hold.id, why=hold.why)
         if effects.durable():
             self.on_commit(effects)
-        self._ticking.set()
-
-    async def _tick_loop(self) -> None:
-        """Time itself becomes a record, only when a timer is due."""
-        while True:
-            self._ticking.clear()
-            due = self.core.next_due()
-            now = self.clock.now()
-            if due is not None and due <= now:
-                with contextlib.suppress(StoreError):
-                    await self.submit([Tick()], applied=True)
-                if self.core.next_due() == due:  # the tick did not get in (or a timer is stuck): never spin
-                    await asyncio.sleep(COMMIT_RETRY)
-                continue
-            await self._until(None if due is None else due - now)
-
-    async def _until(self, seconds: float | None) -> None:
-        """Until that much of the clock has passed or something was stepped."""
-        changed = asyncio.create_task(self._ticking.wait())
-        waits = {changed} if seconds is None else {changed, asyncio.create_task(self.clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
-
-
-async def _spaced(last: float, count: int) -> None:
-    """Let work gather for a moment if the last batch was just now and this one is small; always let others run."""
-    wait = 0.0 if count >= FULL else last + SPACING - monotonic()
-    await asyncio.sleep(max(0.0, wait))
+        self._ticker.look()

@@ -5,12 +5,18 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from engine.decide import DecideState
+from engine.decide import Audit, DecideState
 from engine.model.moment import Check, Notification
 from engine.model.person import Person
+from engine.model.record import ReleaseChange
+from engine.model.release import Release
 from engine.model.signal import Cause
+from engine.pipeline.scheduled import ScheduleState
+from engine.pipeline.sequels import Following
 
 VERSION = 1
+MAX_ACTIVATIONS = 200
+STAGED = "staged"  # made known, not put in force
 
 
 class Inflight(Struct, array_like=True):
@@ -39,6 +45,19 @@ class Window(Struct, array_like=True):
     waiting: list[Waiting] = field(default_factory=list)
 
 
+class Activation(Struct, array_like=True):
+    """A release that was put in force, or staged: when (journal time), by whom, why, from where, and its size."""
+
+    release: str
+    at: float
+    by: str = ""
+    why: str = ""
+    source: str = "folder"
+    approved_by: str = ""
+    rules: int = 0
+    fences: int = 0
+
+
 class CoreState(Struct):
     """One checkpoint's worth, without the device columns. Times in ``sticky`` are device times, elsewhere journal
     times."""
@@ -46,6 +65,7 @@ class CoreState(Struct):
     salt: str = ""
     release: str = ""
     seen: str = ""  # the last release that came from the folder: what hot reload compares with
+    fences: str = ""  # the run-time fence set in force
     received: float = 0.0
     offset: int = 0
     people: dict[str, Person] = field(default_factory=dict)
@@ -56,6 +76,19 @@ class CoreState(Struct):
     windows: dict[str, Window] = field(default_factory=dict)
     decide: DecideState = field(default_factory=DecideState)
     version: int = VERSION
+    activations: list[Activation] = field(default_factory=list)  # oldest first, the newest MAX_ACTIVATIONS
+    schedules: ScheduleState = field(default_factory=ScheduleState)
+    followed: dict[str, Following] = field(default_factory=dict)  # by moment: what others wait for of its message
+
+
+def remember(state: CoreState, record: ReleaseChange, release: Release, now: float) -> None:
+    """Write down who released what and why: for the list of releases, and for the audit."""
+    by, why, approved = record.by, record.why, record.approved_by
+    size = len(release.rules), len(release.fences)
+    state.activations.append(Activation(record.release, now, by, why, record.source, approved, *size))
+    del state.activations[:-MAX_ACTIVATIONS]
+    action = "stage" if record.source == STAGED else "activate"
+    state.decide.note(Audit(now, by, action, "release", record.release, why, approved_by=approved))
 
 
 class Checkpoint(Struct, array_like=True):

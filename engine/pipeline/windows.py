@@ -1,11 +1,16 @@
 """Arbitration windows (``[decide] window``): opened by the first candidate of a person, closed by a timer."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from engine.decide import Candidate
+from engine.model.fence import Fence
+from engine.model.moment import Check
 from engine.model.person import Person
-from engine.pipeline.library import Compiled
+from engine.model.reason import Reason
+from engine.model.rule import Rule
+from engine.model.signal import Transition
+from engine.pipeline.flight import PRESENT
 from engine.pipeline.state import CoreState, Waiting, Window
 
 
@@ -26,6 +31,15 @@ class Windows:
             heapq.heappush(self._closes, (closes, person))
         window.waiting += [Waiting(c.rule.id, c.cause, c.device, c.checks) for c in candidates]
 
+    def left(self, people: Collection[str], t: Transition, rules: Mapping[str, Rule]) -> None:
+        """The place was left: who competes because of being there is out (transactional messages are not)."""
+        for person in people:
+            for w in self._state.windows[person].waiting if person in self._state.windows else ():
+                there = w.device == t.device and w.cause.fence == t.fence and w.cause.kind in PRESENT
+                bound = w.rule in rules and rules[w.rule].purpose != "transactional"
+                if there and bound and w.cause.at <= t.at:
+                    w.checks = (*w.checks, Check("place", False, "left", "still there", reason=Reason.LEFT))
+
     def next_due(self) -> float | None:
         """Journal time at which the next window closes."""
         return self._closes[0][0] if self._closes else None
@@ -37,10 +51,10 @@ class Windows:
             yield person, self._state.windows.pop(person)
 
 
-def candidates_of(person: Person, window: Window, compiled: Compiled) -> list[Candidate]:
-    """Who competes, with the rules of the release in force now; rules that are gone do not."""
-    rules = {rule.id: rule for rule in compiled.release.rules}
-    fences = compiled.fences.fences
+def candidates_of(
+    person: Person, window: Window, rules: Mapping[str, Rule], fences: Mapping[str, Fence]
+) -> list[Candidate]:
+    """Who competes, with the rules and fences of the release in force now; rules that are gone do not."""
     return [
         Candidate(rules[w.rule], w.cause, person, w.device, fences.get(w.cause.fence or ""), w.checks)
         for w in window.waiting

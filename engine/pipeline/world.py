@@ -11,6 +11,7 @@ from engine.pipeline.state import CoreState
 
 STICKY_SECONDS = 1800.0
 MAX_STICKY_KEYS = 64
+MAX_FACTS = 1000  # of one fence; beyond that those that are stale soonest make room
 
 
 class CoreWorld:
@@ -80,4 +81,7 @@ def push(state: CoreState, record: ContextChange, now: float) -> None:
     held = state.facts.get(record.scope, {})
     live = {key: told for key, told in held.items() if now < told[1]}
     live.update({key: (value, now + record.ttl) for key, value in flatten(record.facts)})
+    if len(live) > MAX_FACTS:
+        longest = sorted(live.items(), key=lambda item: (-item[1][1], item[0]))[:MAX_FACTS]
+        live = dict(longest)
     state.facts[record.scope] = live

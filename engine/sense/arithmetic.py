@@ -4,6 +4,8 @@ On the way from a fix to a transition nothing else is used: a library's ``sin`` 
 vector of one and a vector of many, or on another machine, and then how signals are batched would show.
 """
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -81,6 +83,28 @@ def metres_per_degree(lat: Floats) -> tuple[Floats, Floats]:
     w2 = 1.0 - ECCENTRICITY2 * sin_lat * sin_lat
     normal = SEMI_MAJOR / np.sqrt(w2)
     return normal * cos_lat * RADIANS, normal * (1.0 - ECCENTRICITY2) / w2 * RADIANS
+
+
+_SCALE_STEPS = 20  # rows per degree of latitude
+
+
+@cache
+def scale_table() -> Floats:
+    """Rows every 1/20 degree of latitude from the south pole: metres per degree east, what is added to it until the
+    next row, and the same for north."""
+    rows = 180 * _SCALE_STEPS
+    east, north = metres_per_degree(np.arange(rows + 1) / float(_SCALE_STEPS) - 90.0)
+    return np.column_stack([east[:-1], np.diff(east), north[:-1], np.diff(north)])
+
+
+def scales(lat: Floats) -> tuple[Floats, Floats]:
+    """``metres_per_degree`` from a table, within 5e-7 of it up to 80 degrees of latitude."""
+    table = scale_table()
+    x = (lat + 90.0) * float(_SCALE_STEPS)
+    row = np.minimum(np.maximum(x.astype(np.int64), 0), len(table) - 1)
+    share = x - row
+    found = table.take(row, axis=0)
+    return found[:, 0] + share * found[:, 1], found[:, 2] + share * found[:, 3]
 
 
 def arc(chord2: Floats) -> Floats:

@@ -10,18 +10,26 @@ from engine.sense.arithmetic import Bools, Floats, Ints
 
 NONE = -1  # no stay
 NEVER = 2**62  # no timer queued
+HELD = 6  # stays of a device that its row can hold
+PENDING = 1 << 30
 
 
 class Table:
     """Columns that grow together. ``columns`` gives each its type and the value of a fresh row."""
 
     columns: ClassVar[Mapping[str, tuple[Any, float]]] = {}
+    derived: ClassVar[frozenset[str]] = frozenset()  # not dumped: worked out anew
 
     def __init__(self) -> None:
         self.size = 0
         self.capacity = 0
+        self.view: dict[str, Any] = {}  # the columns for plain reading and writing, one number at a time
         for name, (kind, _) in self.columns.items():
-            setattr(self, name, np.zeros(0, kind))
+            self._set(name, np.zeros(0, kind))
+
+    def _set(self, name: str, column: Any) -> None:
+        setattr(self, name, column)
+        self.view[name] = column.data
 
     def reserve(self, rows: int) -> None:
         """Make room for so many more rows; they start fresh."""
@@ -31,15 +39,17 @@ class Table:
         for name, (kind, fresh) in self.columns.items():
             column = np.full(self.capacity, fresh, kind)
             column[: self.size] = getattr(self, name)[: self.size]
-            setattr(self, name, column)
+            self._set(name, column)
 
     def dump(self) -> dict[str, bytes]:
         """The used part of every column, as bytes."""
-        return {name: getattr(self, name)[: self.size].tobytes() for name in self.columns}
+        kept = [name for name in self.columns if name not in self.derived]
+        return {name: getattr(self, name)[: self.size].tobytes() for name in kept}
 
     def restore(self, blobs: Mapping[str, bytes]) -> None:
         """The inverse of ``dump``, into an empty table."""
-        loaded = {name: np.frombuffer(blobs[name], kind) for name, (kind, _) in self.columns.items()}
+        kept = [(name, kind) for name, (kind, _) in self.columns.items() if name not in self.derived]
+        loaded = {name: np.frombuffer(blobs[name], kind) for name, kind in kept}
         rows = len(next(iter(loaded.values())))
         self.reserve(rows)
         self.size = rows
@@ -49,10 +59,13 @@ class Table:
 
 class Devices(Table):
     """Per device: its clock (``at`` of the newest signal and when that was ``received``), when it was last ``heard``
-    with evidence of a place (NaN: never), whether a fix ever ``placed`` it, its newest fix, and its timers.
+    with evidence of a place (NaN: never), whether a fix ever ``placed`` it, its newest fix, where it stands
+    (``stand_lat``, ``stand_lon``, ``stand_since``, ``still``: see ``stops``), and its timers.
 
     ``timer``: device time of the earliest timer but silence; ``live``: stays that silence would end; ``queued``: the
-    second in which the timer queue looks at this device; ``head``: its first stay.
+    second in which the timer queue looks at this device; ``head``: its first stay; ``marks``: its first mark. For quick
+    reading: ``count`` of its stays, and ``held``, their fences while there is room for all (``PENDING`` added where
+    the device is not simply inside).
     """
 
     columns: ClassVar[Mapping[str, tuple[Any, float]]] = {
@@ -68,11 +81,19 @@ class Devices(Table):
         "heading": (np.float32, np.nan),
         "altitude": (np.float32, np.nan),
         "battery": (np.float32, np.nan),
+        "stand_lat": (np.float32, np.nan),
+        "stand_lon": (np.float32, np.nan),
+        "stand_since": (np.float64, np.nan),
+        "still": (np.float32, np.nan),
         "timer": (np.float64, np.inf),
         "live": (np.bool_, False),
         "queued": (np.int64, NEVER),
         "head": (np.int32, NONE),
+        "marks": (np.int32, NONE),
+        "held": (np.dtype((np.int32, (HELD,))), NONE),
+        "count": (np.int16, 0),
     }
+    derived = frozenset(("held", "count"))
     at: Floats
     received: Floats
     heard: Floats
@@ -85,10 +106,17 @@ class Devices(Table):
     heading: Floats
     altitude: Floats
     battery: Floats
+    stand_lat: Floats
+    stand_lon: Floats
+    stand_since: Floats
+    still: Floats
     timer: Floats
     live: Bools
     queued: Ints
     head: Ints
+    marks: Ints
+    held: Ints
+    count: Ints
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,18 +125,21 @@ class Devices(Table):
 
     def rows(self, names: list[str]) -> Ints:
         """The row of each device; unknown ones get fresh rows, in order."""
-        known = self.row
-        found = [known.get(name, NONE) for name in names]
-        if NONE in found:
+        found = list(map(self.row.get, names))
+        if None in found:
             self.reserve(len(names))
-            for k, name in enumerate(names):
-                if found[k] == NONE:
-                    row = known.setdefault(name, self.size)
-                    if row == self.size:
-                        self.ids.append(name)
-                        self.size += 1
-                    found[k] = row
+            found = [self.one(name) if row is None else row for name, row in zip(names, found, strict=True)]
         return np.array(found, np.int64)
+
+    def one(self, name: str) -> int:
+        """The row of one device; a fresh one where it is unknown."""
+        row = self.row.get(name)
+        if row is None:
+            self.reserve(1)
+            row = self.row[name] = self.size
+            self.ids.append(name)
+            self.size += 1
+        return row
 
     def restore_ids(self, ids: list[str]) -> None:
         """The names of the rows, after ``restore``."""
@@ -125,31 +156,18 @@ class Devices(Table):
         return np.where(armed, timer - np.where(armed, self.at[rows], 0.0) + self.received[rows], np.inf)
 
 
-class Stays(Table):
-    """Per stay: the fence, its state, when the visit began, when what is pending began (or, unknown: when it was last
-    known inside), how many dwells are done, and the device's next stay."""
+class Chained(Table):
+    """Rows that hang together in chains, one chain per device, and are used again."""
 
-    columns: ClassVar[Mapping[str, tuple[Any, float]]] = {
-        "fence": (np.int32, NONE),
-        "next": (np.int32, NONE),
-        "state": (np.int8, 0),
-        "dwell": (np.int16, 0),
-        "visit": (np.float64, 0.0),
-        "since": (np.float64, 0.0),
-    }
     fence: Ints
     next: Ints
-    state: Ints
-    dwell: Ints
-    visit: Floats
-    since: Floats
 
     def __init__(self) -> None:
         super().__init__()
         self.free: list[int] = []
 
     def take(self) -> int:
-        """A row for a new stay."""
+        """A row for a new one."""
         if self.free:
             return self.free.pop()
         self.reserve(1)
@@ -157,12 +175,12 @@ class Stays(Table):
         return self.size - 1
 
     def release(self, row: int) -> None:
-        """The stay is over."""
+        """It is over."""
         self.fence[row] = NONE
         self.free.append(row)
 
     def of(self, heads: Ints) -> tuple[Ints, Ints]:
-        """All stays of several devices: (position in ``heads``, stay row)."""
+        """All of several devices: (position in ``heads``, row)."""
         owners, rows = [], []
         at = np.flatnonzero(heads != NONE)
         stay = heads[at].astype(np.int64)
@@ -175,6 +193,38 @@ class Stays(Table):
         if not owners:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         return np.concatenate(owners), np.concatenate(rows)
+
+
+class Marks(Chained):
+    """Per approach told of, or passed over in silence: the fence, the wish (metres, or seconds below zero), how many
+    metres from the border the device must have been before it counts again, and the device's next mark."""
+
+    columns: ClassVar[Mapping[str, tuple[Any, float]]] = {
+        "fence": (np.int32, NONE),
+        "next": (np.int32, NONE),
+        "wish": (np.float64, 0.0),
+        "beyond": (np.float64, 0.0),
+    }
+    wish: Floats
+    beyond: Floats
+
+
+class Stays(Chained):
+    """Per stay: the fence, its state, when the visit began, when what is pending began (or, unknown: when it was last
+    known inside), how many dwells are done, and the device's next stay."""
+
+    columns: ClassVar[Mapping[str, tuple[Any, float]]] = {
+        "fence": (np.int32, NONE),
+        "next": (np.int32, NONE),
+        "state": (np.int8, 0),
+        "dwell": (np.int16, 0),
+        "visit": (np.float64, 0.0),
+        "since": (np.float64, 0.0),
+    }
+    state: Ints
+    dwell: Ints
+    visit: Floats
+    since: Floats
 
 
 def pack(parts: dict[str, Any]) -> bytes:

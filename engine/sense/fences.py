@@ -1,62 +1,46 @@
 """A set of fences compiled for sensing: which hold a point, how far is the border, how likely is the inside."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from weakref import ref
 
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from engine.model.fence import Circle, Corridor, Fence, Polygons
-from engine.model.release import SensePolicy
+from engine.model.fence import Circle, Corridor, Fence, Polygons, Shape
+from engine.sense import compiling
 from engine.sense import shape as shapes
-from engine.sense.arithmetic import MEAN_RADIUS, Bools, Floats, Ints, arc, ecef
-from engine.sense.chains import Chains
+from engine.sense.arithmetic import MEAN_RADIUS, Bools, Floats, Ints, arc, ecef, erf_positive, metres_per_degree, scales
+from engine.sense.chains import Band, Chains, Points
+from engine.sense.depths import Depths
 from engine.sense.exact import SpaceEdges
 from engine.sense.fixes import Fixes
+from engine.sense.hours import Hours
 from engine.sense.index import BoxIndex
-from engine.sense.mass import REACH, SIGMA_PER_ACCURACY, circle_mass, edges_mass
+from engine.sense.mass import REACH, SIGMA_PER_ACCURACY, circle_mass, edges_mass, near_lost
+from engine.sense.nearby import Nearby
 
 CIRCLE, AREA, LINE, NOTHING = 0, 1, 2, 3
-OUTSIDE, INSIDE, EITHER = 0, 1, 2  # what is known of a pair before it is judged
-_ROUNDING = 1e-6  # metres: nearer to an edge than this, Shapely is asked for the side
-_PLANE = 80.0  # degrees of latitude beyond which one plane does not serve
-
-
-class Thresholds:
-    """A policy's probabilities, and the distances in sigmas at which they are certain whatever the shape: a disc of d
-    sigmas holds 1 − e**(−d²/2) of the mass."""
-
-    def __init__(self, policy: SensePolicy) -> None:
-        self.enter = policy.enter_probability
-        self.exit = round(1.0 - policy.exit_probability, 12)
-        self.surely_in = _sigmas(1.0 - self.enter)
-        self.surely_not_in = _sigmas(self.enter)
-        self.surely_out = _sigmas(self.exit)
-        self.surely_not_out = _sigmas(1.0 - self.exit)
+_SEARCHES = 300  # fences searched closely for whether any fix could enter them
+ROUNDING = 1e-6  # metres: nearer to an edge than this, Shapely is asked for the side
+TOUCHING = 1e-3  # metres: nearer than this, which side a mass is counted from needs care
+PLANE = 80.0  # degrees of latitude beyond which one plane does not serve
+LOCAL = 12_000.0  # metres to the middle of a circle within which one plane serves
 
 
 def _sigmas(mass: float) -> float:
     return math.sqrt(-2.0 * math.log(min(max(mass, 1e-300), 1.0)))
 
 
-class Verdicts(NamedTuple):
-    """Per pair: met the enter probability, met the exit probability, P(inside) (NaN where nothing hung on it), and
-    signed metres to the border."""
-
-    into: Bools
-    out: Bools
-    probability: Floats
-    metres: Floats
-
-
 class FenceSet:
     """Immutable, compiled geometry. Fences are numbered in the order of their ids."""
 
-    def __init__(self, fences: Sequence[Fence], dwells: Mapping[str, tuple[float, ...]]) -> None:
+    def __init__(
+        self, fences: Sequence[Fence], dwells: Mapping[str, tuple[float, ...]], like: "FenceSet | None" = None
+    ) -> None:
         by_id = {fence.id: fence for fence in fences}
-        self.ids = sorted(by_id)
+        self.ids = compiling.in_order(list(by_id))
         self.fences: Mapping[str, Fence] = {name: by_id[name] for name in self.ids}
         self.position = {name: index for index, name in enumerate(self.ids)}
         self.dwells = [tuple(sorted({*by_id[name].dwell, *dwells.get(name, ())})) for name in self.ids]
@@ -68,56 +52,130 @@ class FenceSet:
         self._seam = np.zeros(count, np.bool_)
         self._box = np.zeros((count, 4))
         self._box[:, 2] = -1.0
-        chains = [self._compile(index, self.fences[name]) for index, name in enumerate(self.ids)]
-        self._chains = Chains(chains)
+        here, there = (np.zeros(0, np.int64),) * 2 if like is None else self._same(like)
+        if like is None or not len(here):
+            self._chains = Chains(self._compile(np.arange(count)))
+        else:
+            for name in ("_kind", "_grow", "_radius", "_centre", "_seam", "_box"):
+                getattr(self, name)[here] = getattr(like, name)[there]
+            fresh = np.setdiff1d(np.arange(count), here)
+            made = Chains(self._compile(fresh))
+            parts = ((like._chains, there, here), (made, np.arange(len(fresh)), fresh))
+            self._chains = Chains.joined(parts, count)
+        self.hours = self._opening(like)
+        self._came = None if like is None else (ref(like), *self._moves(like))
         self.index = BoxIndex(*(np.ascontiguousarray(self._box[:, k]) for k in range(4)))
+        edged = (self._kind == AREA) | (self._kind == LINE)
+        self._east, self._north = scales(self.index.lat)
+        self.depths = Depths(self.index, edged & ~self._seam)
         self._areas: dict[int, BaseGeometry] = {}
         self._grown: dict[int, BaseGeometry] = {}
         self._space: dict[tuple[int, bool], SpaceEdges] = {}
 
     @classmethod
-    def compile(cls, fences: Sequence[Fence], dwells: Mapping[str, tuple[float, ...]] | None = None) -> "FenceSet":
-        """``dwells``: fence id -> durations in seconds that rules want, merged with each fence's own. Shapes that are
-        not valid are repaired; one that encloses nothing is never entered."""
-        return cls(fences, dwells or {})
+    def compile(
+        cls,
+        fences: Sequence[Fence],
+        dwells: Mapping[str, tuple[float, ...]] | None = None,
+        like: "FenceSet | None" = None,
+        crosses: Collection[str] = (),
+        approaches: Mapping[str, tuple[float, ...]] | None = None,
+    ) -> "FenceSet":
+        """``dwells``: fence id -> durations in seconds that rules want, merged with each fence's own. ``crosses``: ids
+        of fences that rules want to know crossed; ``approaches``: fence id -> how near a device is to come, in metres
+        or (below zero) in seconds to arrival. Shapes that are not valid are repaired; one that encloses nothing is
+        never entered. What ``like`` has compiled of the same fences is taken from there."""
+        made = cls(fences, dwells or {}, like)
+        made._watch(crosses, approaches or {})
+        return made
+
+    def _watch(self, crosses: Collection[str], approaches: Mapping[str, tuple[float, ...]]) -> None:
+        """What only some fences need: by position."""
+        wanted, numbered = set(crosses), list(enumerate(self.fences.values()))
+        crossed = [number for number, fence in numbered if fence.cross or fence.id in wanted]
+        self.crossed = Nearby(self.index, crossed)
+        self.approached = {self.position[name]: tuple(approaches[name]) for name in approaches if name in self.position}
+        self.approachable = Nearby(self.index, list(self.approached))
+        self.silent = frozenset(number for number in self.hours if self.fences[self.ids[number]].on_open == "ignore")
+
+    def _opening(self, like: "FenceSet | None") -> dict[int, Hours]:
+        """The hours of the fences that have some, by position."""
+        found = {}
+        for number, (name, fence) in enumerate(self.fences.items()):
+            if fence.open or fence.but or fence.valid != (None, None):
+                same = like is not None and like.fences.get(name) is fence
+                found[number] = like.hours[like.position[name]] if like is not None and same else Hours.of(fence)
+        return found
 
     # ------------------------------------------------------------------ compiling
 
-    def _compile(self, index: int, fence: Fence) -> list[Floats]:
-        shape = fence.shape
-        self._grow[index] = max(fence.catchment, 0.0)
+    def _same(self, like: "FenceSet") -> tuple[Ints, Ints]:
+        """The positions, here and there, of the fences that another set has just so."""
+        held, position = like.fences, like.position
+        here = [
+            row
+            for row, (name, fence) in enumerate(self.fences.items())
+            if (old := held.get(name)) is fence or old == fence
+        ]
+        return np.array(here, np.int64), np.array([position[self.ids[row]] for row in here], np.int64)
+
+    def moves(self, old: "FenceSet") -> tuple[Ints, Bools]:
+        """Where each fence of another set is in this one (NONE where it is gone; one more NONE at the end), and which
+        of them are gone or have other dwells or hours. Known beforehand of the set that this one was compiled like."""
+        if self._came is not None and self._came[0]() is old:
+            return self._came[1], self._came[2]
+        return self._moves(old)
+
+    def _moves(self, old: "FenceSet") -> tuple[Ints, Bools]:
+        moved = np.array([self.position.get(name, -1) for name in old.ids] + [-1], np.int64)
+        own = self.dwells
+        other = [at < 0 or own[at] != dwells for at, dwells in zip(moved[:-1].tolist(), old.dwells, strict=True)]
+        scheduled = {old.position[name] for number in self.hours if (name := self.ids[number]) in old.position}
+        for number in sorted(scheduled.union(old.hours)):
+            other[number] = other[number] or self.hours.get(int(moved[number])) != old.hours.get(number)
+        return moved, np.array(other, np.bool_)
+
+    def _compile(self, rows: Ints) -> list[list[Floats]]:
+        """Fill the columns of these fences; their chains."""
+        fences = [self.fences[self.ids[row]] for row in rows.tolist()]
+        self._grow[rows] = [max(fence.catchment, 0.0) for fence in fences]
+        plain = compiling.plain_rings(fences)
+        self._kind[rows[list(plain)]] = AREA
+        chains = [
+            plain[k] if k in plain else self._chains_of(row, fence.shape)
+            for k, (row, fence) in enumerate(zip(rows.tolist(), fences, strict=True))
+        ]
+        drawn = [k for k, rings in enumerate(chains) if rings]
+        if drawn:
+            around = compiling.bounds([chains[k] for k in drawn])
+            self._box[rows[drawn]], self._seam[rows[drawn]] = compiling.frames(*around, self._grow[rows[drawn]])
+        self._circles(rows[[k for k, fence in enumerate(fences) if isinstance(fence.shape, Circle)]])
+        return chains
+
+    def _chains_of(self, index: int, shape: Shape) -> list[Floats]:
+        """What is not plain: lines, and polygons that need mending."""
         if isinstance(shape, Circle):
-            self._circle(index, shape)
             return []
         if isinstance(shape, Corridor):
             self._grow[index] += shape.radius
-            chains = [shapes.line(shape)]
-            return self._edges(index, chains if len(chains[0]) else [], LINE)
-        chains = shapes.rings_of(shapes.area(shape))
-        if chains or not self._grow[index]:
-            return self._edges(index, chains, AREA)
-        return self._edges(index, shapes.outline(shape), LINE)
-
-    def _circle(self, index: int, shape: Circle) -> None:
-        radius = shape.radius + self._grow[index]
-        self._kind[index], self._radius[index] = CIRCLE, radius
-        self._centre[index] = [float(c[0]) for c in ecef(np.array([shape.lat]), np.array([shape.lon]))]
-        self._box[index] = shapes.span(shape.lat, shape.lon, radius)
-
-    def _edges(self, index: int, chains: list[Floats], kind: int) -> list[Floats]:
-        if not chains:
-            return []
-        self._kind[index] = kind
-        west, south = (min(float(chain[:, k].min()) for chain in chains) for k in (0, 1))
-        east, north = (max(float(chain[:, k].max()) for chain in chains) for k in (0, 1))
-        polar = max(abs(south), abs(north))
-        _, _, wider, higher = shapes.span(min(polar, 90.0), 0.0, self._grow[index] + 1e-3)
-        width = (east - west) / 2.0 + wider
-        if polar > 85.0:  # near a pole the straight lines of a plane leave the box
-            width, higher = 180.0, higher + 0.03
-        self._seam[index] = east - west >= 360.0
-        self._box[index] = (east + west) / 2.0, (north + south) / 2.0, width, (north - south) / 2.0 + higher
+            chains = [line] if len(line := shapes.line(shape)) else []
+        else:
+            chains = shapes.rings_of(shapes.area(shape))
+            if chains or not self._grow[index]:
+                self._kind[index] = AREA if chains else NOTHING
+                return chains
+            chains = shapes.outline(shape)
+        if chains:
+            self._kind[index] = LINE
         return chains
+
+    def _circles(self, rows: Ints) -> None:
+        if len(rows):
+            shapes_ = [self.fences[self.ids[row]].shape for row in rows.tolist()]
+            lon, lat, radius = compiling.circles([shape for shape in shapes_ if isinstance(shape, Circle)])
+            self._kind[rows], self._radius[rows] = CIRCLE, radius + self._grow[rows]
+            self._centre[rows] = np.column_stack(ecef(lat, lon))
+            self._box[rows] = np.column_stack([lon, lat, *compiling.spans(lat, self._radius[rows])])
 
     # ------------------------------------------------------------------ many pairs at once
 
@@ -135,73 +193,90 @@ class FenceSet:
         return inside, metres
 
     def _to_circle(self, fixes: Fixes, at: Ints, fences: Ints) -> Floats:
-        centre = self._centre[fences]
-        dx, dy, dz = (centre[:, k] - fixes.space[k][at] for k in range(3))
-        return self._radius[fences] - arc(dx * dx + dy * dy + dz * dz)
+        dx = fixes.lon[at] - self.index.lon[fences]
+        dx -= 360.0 * np.rint(dx / 360.0)
+        dx *= 0.5 * (fixes.east[at] + self._east[fences])
+        dy = fixes.lat[at] - self.index.lat[fences]
+        dy *= 0.5 * (fixes.north[at] + self._north[fences])
+        away = np.sqrt(dx * dx + dy * dy)
+        far = ((away > LOCAL) | (np.abs(fixes.lat[at]) > PLANE)).nonzero()[0]
+        if len(far):
+            centre, point = self._centre[fences[far]], at[far]
+            x, y, z = (centre[:, k] - fixes.space[k][point] for k in range(3))
+            away[far] = arc(x * x + y * y + z * z)
+        return self._radius[fences] - away
 
     def _to_edges(self, fixes: Fixes, at: Ints, fences: Ints) -> tuple[Bools, Floats]:
-        lon, lat = self._frame(fixes.lon[at], fences), fixes.lat[at]
-        inside, metres = self._chains.measure(fences, lon, lat, fixes.east[at], fixes.north[at])
-        area = self._kind[fences] == AREA
+        points = self.points(fixes, at, fences)
+        inside, metres, _ = self._chains.measure(fences, points)
+        return self.signed(fences, points, inside, metres)
+
+    def points(self, fixes: Fixes, at: Ints, fences: Ints) -> Points:
+        """Where the fixes of pairs are, as their fences see them: longitudes are moved by whole turns to where each
+        fence was drawn."""
+        lon = fixes.lon[at]
+        lon -= 360.0 * np.rint((lon - self.index.lon[fences]) / 360.0)
+        return Points(lon, fixes.lat[at], fixes.east[at], fixes.north[at])
+
+    def signed(self, fences: Ints, points: Points, inside: Bools, metres: Floats) -> tuple[Bools, Floats]:
+        """From parity and metres to the nearest edge to inside or not (exactly) and signed metres to the border."""
+        area, grow = self._kind[fences] == AREA, self._grow[fences]
         inside &= area
-        for k in np.flatnonzero(area & (metres < _ROUNDING)):
-            inside[k] = shapely.intersects_xy(self._area(int(fences[k])), lon[k], lat[k])
-        for k in np.flatnonzero((np.abs(lat) > _PLANE) | self._seam[fences]):
-            metres[k] = self._in_space(int(fences[k])).distance(float(lon[k]), float(lat[k]))
-        grow = self._grow[fences]
-        signed = np.where(inside, metres, -metres) + grow
+        for k in (area & (metres < ROUNDING)).nonzero()[0]:
+            inside[k] = shapely.intersects_xy(self._area(int(fences[k])), points.lon[k], points.lat[k])
+        for k in ((np.abs(points.lat) > PLANE) | self._seam[fences]).nonzero()[0]:
+            metres[k] = self._in_space(int(fences[k])).distance(float(points.lon[k]), float(points.lat[k]))
+        signed = np.where(inside, metres, -metres)
+        signed += grow
         return inside | ((grow > 0.0) & (signed >= 0.0)), signed
 
-    def _frame(self, lon: Floats, fences: Ints) -> Floats:
-        """Longitudes moved by whole turns to where each fence was drawn."""
-        return lon - 360.0 * np.rint((lon - self.index.lon[fences]) / 360.0)
+    def odd(self, fences: Ints, lat: Floats) -> Bools:
+        """Pairs whose mass no plane with the drawn edges gives: grown shapes, polar fixes, rings around the Earth."""
+        strange: Bools = (self._grow[fences] > 0.0) | (np.abs(lat) > PLANE) | self._seam[fences]
+        return strange
 
     def mass(self, fixes: Fixes, at: Ints, fences: Ints, metres: Floats) -> Floats:
         """P(inside) of pairs with sigma > 0; ``metres`` as ``measure`` gave them."""
         out = np.where(metres >= 0.0, 1.0, 0.0)
         sigma = fixes.sigma[at]
         close = np.abs(metres) < REACH * sigma
-        round_ = np.flatnonzero(close & (self._kind[fences] == CIRCLE))
-        if len(round_):
-            out[round_] = circle_mass(metres[round_] / sigma[round_], self._radius[fences[round_]] / sigma[round_])
-        odd = (self._grow[fences] > 0.0) | (np.abs(fixes.lat[at]) > _PLANE) | self._seam[fences]
-        edged = close & (self._kind[fences] != CIRCLE)
-        plain = np.flatnonzero(edged & ~odd)
-        if len(plain):
-            i, f = at[plain], fences[plain]
-            lon = self._frame(fixes.lon[i], f)
-            east, north = fixes.east[i] / sigma[plain], fixes.north[i] / sigma[plain]
-            owner, x1, y1, x2, y2 = self._chains.edges(f, lon, fixes.lat[i], east, north)
-            out[plain] = edges_mass(owner, len(plain), x1, y1, x2, y2)
-        for k in np.flatnonzero(edged & odd):
+        round_ = close & (self._kind[fences] == CIRCLE)
+        edged = close & ~round_
+        odd = edged & self.odd(fences, fixes.lat[at])
+        touching = edged & ~odd & (np.abs(metres) < TOUCHING)
+        some = round_.nonzero()[0]
+        if len(some):
+            out[some] = circle_mass(metres[some] / sigma[some], self._radius[fences[some]] / sigma[some])
+        some = (edged & ~odd & ~touching).nonzero()[0]
+        if len(some):
+            out[some] = self._mass_near(fixes, at[some], fences[some], metres[some])
+        some = touching.nonzero()[0]
+        if len(some):
+            out[some] = self._mass_whole(fixes, at[some], fences[some])
+        for k in odd.nonzero()[0]:
             out[k] = self._mass_in_space(fixes, int(at[k]), int(fences[k]))
         return out
+
+    def _mass_near(self, fixes: Fixes, at: Ints, fences: Ints, metres: Floats) -> Floats:
+        reach = REACH * fixes.sigma[at]
+        everywhere = Band(np.full(len(at), -np.inf), np.full(len(at), np.inf), reach * reach)
+        _, _, near = self._chains.measure(fences, self.points(fixes, at, fences), everywhere)
+        scale = 1.0 / fixes.sigma[at][near.owner]
+        lost = near_lost(near.owner, len(at), *(end * scale for end in near[1:]))
+        mass: Floats = np.minimum(np.maximum((metres >= 0.0) - lost, 0.0), 1.0)
+        return mass
+
+    def _mass_whole(self, fixes: Fixes, at: Ints, fences: Ints) -> Floats:
+        """From all edges; right also on a border."""
+        owner, *ends = self._chains.edges(fences, self.points(fixes, at, fences))
+        sigma = fixes.sigma[at][owner]
+        return edges_mass(owner, len(at), *(end / sigma for end in ends))
 
     def _mass_in_space(self, fixes: Fixes, at: int, fence: int) -> float:
         edges = self._in_space(fence, grown=self._grow[fence] > 0.0)
         ends = edges.plane(float(fixes.lon[at]), float(fixes.lat[at]))
         x1, y1, x2, y2 = (end / fixes.sigma[at] for end in ends)
         return float(edges_mass(np.zeros(len(x1), np.int64), 1, x1, y1, x2, y2)[0])
-
-    def judge(self, fixes: Fixes, at: Ints, fences: Ints, known: Ints, limits: Thresholds) -> Verdicts:
-        """The verdict on each pair. ``known`` is OUTSIDE (only entering matters), INSIDE (only leaving) or EITHER."""
-        inside, metres = self.measure(fixes, at, fences)
-        sigma = fixes.sigma[at]
-        depth = np.abs(metres) / np.maximum(sigma, 1e-9)
-        into, out = inside & (depth >= limits.surely_in), ~inside & (depth >= limits.surely_out)
-        enters, leaves = known != INSIDE, known != OUTSIDE
-        open_in = enters & ~into & (inside | (depth <= limits.surely_not_in))
-        open_out = leaves & ~out & (~inside | (depth <= limits.surely_not_out))
-        wanted = open_in | open_out | (enters & into) | (leaves & out)
-        probability = np.where(wanted, np.where(inside, 1.0, 0.0), np.nan)
-        precise = fixes.accuracy[at] == 0.0
-        asked = np.flatnonzero(wanted & ~precise & (depth < REACH))
-        if len(asked):
-            probability[asked] = self.mass(fixes, at[asked], fences[asked], metres[asked])
-        unsure = ~precise
-        into = np.where(open_in & unsure, probability >= limits.enter, into)
-        out = np.where(open_out & unsure, probability <= limits.exit, out)
-        return Verdicts(np.where(precise, inside, into), np.where(precise, ~inside, out), probability, metres)
 
     # ------------------------------------------------------------------ single questions
 
@@ -263,7 +338,30 @@ class FenceSet:
 
     def too_small(self, accuracy: float, probability: float = 0.75) -> list[str]:
         """Ids of fences in which no fix of that accuracy could ever reach the probability of entering."""
-        return [name for index, name in enumerate(self.ids) if self._best(index, accuracy, probability) < probability]
+        small = self._kind == NOTHING
+        sigma = accuracy * SIGMA_PER_ACCURACY
+        if sigma > 0.0:
+            needed, rows = _sigmas(1.0 - probability) * sigma, np.arange(len(self.ids))
+            fixes = Fixes(self.index.lon, self.index.lat, np.full(len(rows), accuracy))
+            metres = np.maximum(self.measure(fixes, rows, rows)[1], self._grow)
+            round_ = self._kind == CIRCLE
+            small |= round_ & (self._radius < needed)
+            unsure = np.flatnonzero(~small & ~round_ & (metres < needed))
+            never = self._within_box(unsure, sigma) < probability
+            small[unsure[never]] = True
+            unsure = unsure[~never]
+            # a search takes a millisecond or more: nobody waits for a hundred thousand of them
+            unsure = unsure[self.mass(fixes, unsure, unsure, metres[unsure]) < probability][:_SEARCHES]
+            small[unsure] = [self._best(row, accuracy, probability) < probability for row in unsure.tolist()]
+        return [self.ids[row] for row in np.flatnonzero(small)]
+
+    def _within_box(self, fences: Ints, sigma: float) -> Floats:
+        """The mass that each fence's box holds at its middle: no less than the fence can hold anywhere."""
+        wide, high = self.index.half_width[fences], self.index.half_height[fences]
+        east, north = metres_per_degree(self.index.lat[fences])
+        root = 1.01 / (sigma * math.sqrt(2.0))
+        held = erf_positive(wide * east * root) * erf_positive(high * north * root)
+        return np.where(wide > 45.0, 1.0, held)
 
     def _best(self, fence: int, accuracy: float, enough: float) -> float:
         """The greatest P(inside) a fix could have, searched only where it may fall short of ``enough``."""

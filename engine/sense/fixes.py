@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.sense.arithmetic import Floats, ecef, metres_per_degree
+from engine.sense.arithmetic import Floats, ecef, scales
 from engine.sense.mass import SIGMA_PER_ACCURACY
 
 
@@ -14,7 +14,7 @@ class Fixes:
     def __init__(self, lon: Floats, lat: Floats, accuracy: Floats) -> None:
         self.lon, self.lat, self.accuracy = lon, lat, accuracy
         self.sigma = accuracy * SIGMA_PER_ACCURACY
-        self.east, self.north = metres_per_degree(lat)
+        self.east, self.north = scales(lat)
 
     @classmethod
     def one(cls, lat: float, lon: float, accuracy: float = 0.0) -> "Fixes":

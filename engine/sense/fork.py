@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from engine.sense.columns import NEVER, NONE
 from engine.sense.sense import Sense
 
@@ -21,10 +19,8 @@ def fork(sense: Sense, devices: Sequence[str]) -> Sense:
         at = int(new.rows([name])[0])
         for column in old.columns:
             getattr(new, column)[at] = getattr(old, column)[row]
-        new.head[at], new.queued[at] = NONE, NEVER
-        (device,) = sense._load(np.array([row])).values()
-        device.row, device.rows = at, []
-        copy._store([device])
-    rows = np.flatnonzero(new.head[: new.size] != NONE)
-    copy._queue.arm(rows, new.due(rows, sense.policy.silence))
+        new.head[at], new.marks[at], new.queued[at] = NONE, NONE, NEVER
+        device = sense._shelf.take(row)
+        device.row, device.rows, device.mark_rows = at, [], []
+        copy._shelf.put(device, copy._machine)
     return copy

@@ -4,11 +4,15 @@ A fence lies in the grid whose cells are a quarter to half as wide as its box, s
 and a point looks into one cell per grid in use. Cells wrap around the Earth.
 """
 
+import math
+from bisect import bisect_left
+
 import numpy as np
 
 from engine.sense.arithmetic import Bools, Floats, Ints, wrap
 
 _FINEST = 24  # cells of 2.4 m
+_LAST = 2**62
 
 
 class BoxIndex:
@@ -25,7 +29,15 @@ class BoxIndex:
         keys, fences = self._fill(live, level)
         order = np.argsort(keys, kind="stable")
         self._members = fences[order].astype(np.int32)
-        self._keys, self._starts, self._counts = np.unique(keys[order], return_index=True, return_counts=True)
+        keys, self._starts, self._counts = np.unique(keys[order], return_index=True, return_counts=True)
+        self._keys = np.append(keys, _LAST)  # so that every search ends at a key
+        cells = (1 << self.levels).astype(np.int64)
+        self._scale, self._mask = cells / 360.0, cells - 1
+        self._levels: list[int] = self.levels.tolist()
+        with np.errstate(divide="ignore"):
+            self._boxes = np.column_stack([lon, lat, 1.0 / half_width, 1.0 / half_height])
+        flat = self._boxes.ravel()
+        self._views = (self._keys.data, self._starts.data, self._counts.data, self._members.data, flat.data)
 
     def _fill(self, live: Ints, level: Ints) -> tuple[Ints, Ints]:
         cells = (1 << level).astype(np.int64)
@@ -51,23 +63,56 @@ class BoxIndex:
 
     def query(self, lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
         """Pairs (point, fence) whose box holds the point, points in order."""
-        if not len(self._keys) or not len(lon):
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        cells = (1 << self.levels)[None, :]
-        scale = cells / 360.0
-        x = np.floor((lon[:, None] + 180.0) * scale).astype(np.int64) & (cells - 1)
-        y = np.floor((lat[:, None] + 90.0) * scale).astype(np.int64)
-        keys = _key(self.levels[None, :], x, y).ravel()
-        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        hit = np.flatnonzero(self._keys[at] == keys)
+        points, fences, _, _ = self.find(lon, lat)
+        return points, fences
+
+    def find(self, lon: Floats, lat: Floats) -> tuple[Ints, Ints, Floats, Floats]:
+        """The same, with where in its box each point is: across and up, −1 to 1."""
+        if not len(lon) or not len(self._members):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
+        x = np.floor((lon + 180.0)[:, None] * self._scale).astype(np.int64)
+        y = np.floor((lat + 90.0)[:, None] * self._scale).astype(np.int64)
+        x &= self._mask
+        keys = _key(self.levels, x, y).ravel()
+        at = self._keys.searchsorted(keys)
+        hit = (self._keys[at] == keys).nonzero()[0]
         at = at[hit]
         count = self._counts[at]
-        total = int(count.sum())
-        points = np.repeat(hit // len(self.levels), count)
-        offset = np.repeat(self._starts[at] - (np.cumsum(count) - count), count)
-        fences = self._members[offset + np.arange(total)].astype(np.int64)
-        kept = np.flatnonzero(self.holds(fences, lon[points], lat[points]))
-        return points[kept], fences[kept]
+        points = np.repeat(hit if len(self.levels) == 1 else hit // len(self.levels), count)
+        start = self._starts[at]
+        start -= count.cumsum()
+        start += count
+        fences = self._members[np.repeat(start, count) + np.arange(len(points))]
+        box = self._boxes.take(fences, axis=0)
+        u = lon[points] - box[:, 0]
+        u -= 360.0 * np.rint(u / 360.0)
+        u *= box[:, 2]
+        v = lat[points] - box[:, 1]
+        v *= box[:, 3]
+        held = (np.maximum(np.abs(u), np.abs(v)) <= 1.0).nonzero()[0]
+        return points[held], fences[held].astype(np.int64), u[held], v[held]
+
+    def one(self, lon: float, lat: float) -> list[tuple[int, float, float]]:
+        """``find`` for one point, bit for bit: (fence, across, up)."""
+        found = []
+        keys, starts, counts, members, boxes = self._views
+        for level in self._levels:
+            cells = 1 << level
+            scale = cells / 360.0
+            x, y = math.floor((lon + 180.0) * scale) & (cells - 1), math.floor((lat + 90.0) * scale)
+            key = (level << 52) | (x << 26) | y
+            at = bisect_left(keys, key)
+            if keys[at] != key:
+                continue
+            for k in range(starts[at], starts[at] + counts[at]):
+                fence = members[k]
+                u = lon - boxes[4 * fence]
+                u = (u - 360.0 * round(u / 360.0)) * boxes[4 * fence + 2]
+                if -1.0 <= u <= 1.0:
+                    v = (lat - boxes[4 * fence + 1]) * boxes[4 * fence + 3]
+                    if -1.0 <= v <= 1.0:
+                        found.append((fence, u, v))
+        return found
 
     def near(self, lon: float, lat: float, degrees_east: float, degrees_north: float) -> Ints:
         """Fences whose box comes that close to one point (a scan; for rare, wide questions)."""

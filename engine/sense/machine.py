@@ -4,23 +4,30 @@ outside ──in──► entering ──min_inside──► inside ◄──in/
                                           │ silence (also from leaving)
                                           ▼
                                        unknown ──in──► inside again · ──out──► over, silently
+
+A fence with hours: in while it is closed ──► closed ──it opens──► inside · ──out──► outside. When it closes the visit
+is over, silently.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from engine.model.release import SensePolicy
 from engine.model.signal import Transition, TransitionKind
+from engine.sense.hours import Hours
 
-INSIDE, LEAVING, ENTERING, ENTERING_FIRST, UNKNOWN = 1, 2, 3, 4, 5
+INSIDE, LEAVING, ENTERING, ENTERING_FIRST, UNKNOWN, CLOSED = 1, 2, 3, 4, 5, 6
+PLAIN = (INSIDE, CLOSED)  # nothing but being outside changes them
 STATE_NAMES = {
     INSIDE: "inside",
     LEAVING: "leaving",
     ENTERING: "entering",
     ENTERING_FIRST: "entering",
     UNKNOWN: "unknown",
+    CLOSED: "closed",
 }
-_DWELL, _EXIT, _ENTER, _LOST = 0, 1, 2, 3
+_DWELL, _EXIT, _CLOSE, _ENTER, _LOST, _OPEN = range(6)
 
 
 class Stay:
@@ -32,15 +39,27 @@ class Stay:
         self.fence, self.state, self.visit, self.since, self.dwell = fence, state, visit, since, dwell
 
 
+class Mark:
+    """An approach that counts no more: the fence, the wish (metres, or seconds below zero), and how many metres away
+    the device must have been before it does again."""
+
+    __slots__ = ("beyond", "fence", "wish")
+
+    def __init__(self, fence: int, wish: float, beyond: float) -> None:
+        self.fence, self.wish, self.beyond = fence, wish, beyond
+
+
 class Device:
     """One device taken out of the columns while something happens to it; stays in fence order."""
 
-    __slots__ = ("at", "heard", "name", "placed", "received", "row", "rows", "stays")
+    __slots__ = ("at", "heard", "mark_rows", "marks", "name", "placed", "received", "row", "rows", "stays")
 
     def __init__(self, row: int, name: str, at: float, received: float, heard: float, placed: bool) -> None:
         self.row, self.name, self.at, self.received, self.heard, self.placed = row, name, at, received, heard, placed
         self.stays: list[Stay] = []
+        self.marks: list[Mark] = []
         self.rows: list[int] = []  # where the stays were kept
+        self.mark_rows: list[int] = []
 
 
 class Evidence(NamedTuple):
@@ -63,25 +82,60 @@ class Timer(NamedTuple):
 
 
 class Machine:
-    """The rules of stays under one policy and one set of fences (their ids and dwell durations, by position)."""
+    """The rules of stays under one policy and one set of fences (their ids and dwell durations, by position; hours of
+    those that have some; ``silent``: those that open without an enter for who is inside)."""
 
-    def __init__(self, policy: SensePolicy, ids: Sequence[str], dwells: Sequence[tuple[float, ...]]) -> None:
-        self.policy, self._ids, self._dwells = policy, ids, dwells
+    def __init__(
+        self,
+        policy: SensePolicy,
+        ids: Sequence[str],
+        dwells: Sequence[tuple[float, ...]],
+        hours: Mapping[int, Hours] | None = None,
+        silent: Collection[int] = (),
+    ) -> None:
+        self.policy, self._ids, self._dwells, self._hours, self._silent = policy, ids, dwells, hours or {}, silent
+
+    def open(self, fence: int, at: float) -> bool:
+        """Whether the fence counts at that instant."""
+        hours = self._hours.get(fence)
+        return hours is None or hours.open(at)
 
     # ------------------------------------------------------------------ time
 
     def timer(self, stay: Stay) -> Timer | None:
         """The next timer of a stay but silence."""
-        policy, best = self.policy, None
-        if stay.state in (ENTERING, ENTERING_FIRST):
-            return Timer(stay.since + policy.min_inside, stay.fence, _ENTER)
-        if stay.state == LEAVING:
-            best = Timer(stay.since + policy.min_outside, stay.fence, _EXIT)
-        dwells = self._dwells[stay.fence]
-        if stay.state != UNKNOWN and stay.dwell < len(dwells):
-            dwell = Timer(stay.visit + dwells[stay.dwell], stay.fence, _DWELL)
-            best = dwell if best is None else min(best, dwell)
-        return best
+        return min(self._timers(stay), default=None)
+
+    def _timers(self, stay: Stay) -> list[Timer]:
+        policy, state, fence, found = self.policy, stay.state, stay.fence, list[Timer]()
+        if state == UNKNOWN:
+            return found
+        hours = self._hours.get(fence)
+        if state == CLOSED:
+            if hours is not None and fence not in self._silent and (opens := hours.change(stay.since)) < math.inf:
+                found.append(Timer(opens, fence, _OPEN))
+            return found
+        if (
+            hours is not None
+            and (closes := hours.change(stay.since) if hours.open(stay.since) else stay.since) < math.inf
+        ):
+            found.append(Timer(closes, fence, _CLOSE))
+        if state in (ENTERING, ENTERING_FIRST):
+            found.append(Timer(stay.since + policy.min_inside, fence, _ENTER))
+            return found
+        if state == LEAVING:
+            found.append(Timer(stay.since + policy.min_outside, fence, _EXIT))
+        dwells = self._dwells[fence]
+        if stay.dwell < len(dwells):
+            found.append(Timer(stay.visit + dwells[stay.dwell], fence, _DWELL))
+        return found
+
+    def due(self, stay: Stay) -> float:
+        """When the next timer of a stay but silence runs out; infinite where there is none."""
+        if stay.state == INSIDE and stay.dwell >= len(self._dwells[stay.fence]) and stay.fence not in self._hours:
+            return math.inf
+        timer = self.timer(stay)
+        return math.inf if timer is None else timer.at
 
     def next_timer(self, device: Device) -> Timer | None:
         """The next timer of a device, silence among them."""
@@ -99,7 +153,7 @@ class Machine:
         """Let a timer run out; None where nobody needs to hear of it."""
         stay = next(s for s in device.stays if s.fence == timer.fence)
         due = timer.at - device.at + device.received
-        seconds, initial = 0.0, False
+        seconds, initial, visit = 0.0, False, stay.visit
         kind: TransitionKind
         if timer.rank == _DWELL:
             kind, seconds = "dwell", self._dwells[stay.fence][stay.dwell]
@@ -108,18 +162,32 @@ class Machine:
             kind = "exit"
             device.stays.remove(stay)
         elif timer.rank == _ENTER:
-            kind, initial = "enter", stay.state == ENTERING_FIRST
-            stay.state, stay.visit = INSIDE, timer.at
-        elif stay.state in (ENTERING, ENTERING_FIRST):
+            kind, initial, visit = "enter", stay.state == ENTERING_FIRST, timer.at
+            stay.state, stay.visit = INSIDE, visit
+        elif timer.rank == _OPEN:
+            kind, visit = "enter", timer.at
+            stay.state, stay.visit, stay.since = INSIDE, visit, timer.at
+        elif timer.rank == _CLOSE:
+            kind = "ended"
+            if not self._shut(device, stay, timer.at):
+                return None
+        elif stay.state in (ENTERING, ENTERING_FIRST, CLOSED):
             device.stays.remove(stay)
             return None
         else:
             kind = "lost"
             stay.state, stay.since = UNKNOWN, device.heard
         fence = self._ids[stay.fence]
-        return Transition(
-            kind, device.name, fence, timer.at, stay.visit, record, seconds=seconds, initial=initial, due=due
-        )
+        return Transition(kind, device.name, fence, timer.at, visit, record, seconds=seconds, initial=initial, due=due)
+
+    def _shut(self, device: Device, stay: Stay, at: float) -> bool:
+        """The fence closes: who is inside waits for it to open; whether a visit is over by that."""
+        visited = stay.state in (INSIDE, LEAVING)
+        if stay.state == LEAVING:
+            device.stays.remove(stay)
+        else:
+            stay.state, stay.since, stay.dwell = CLOSED, at, 0
+        return visited
 
     def run_until(self, device: Device, at: float, record: int) -> list[Transition]:
         """Fire what is due at or before ``at`` of the device's clock, in order."""
@@ -157,6 +225,9 @@ class Machine:
     def _begin(
         self, device: Device, fence: int, seen: Evidence, at: float, first: bool, record: int
     ) -> Transition | None:
+        if not self.open(fence, at):
+            device.stays.append(Stay(fence, CLOSED, at, at))
+            return None
         if self.policy.min_inside > 0.0:
             device.stays.append(Stay(fence, ENTERING_FIRST if first else ENTERING, at, at))
             return None
@@ -167,8 +238,8 @@ class Machine:
     def _held(self, device: Device, stay: Stay, seen: Evidence, at: float, record: int) -> Transition | None:
         if stay.state == UNKNOWN:
             return self._unknown(device, stay, seen, at, record)
-        if stay.state in (ENTERING, ENTERING_FIRST):
-            if not seen.into:
+        if stay.state in (ENTERING, ENTERING_FIRST, CLOSED):
+            if seen.out or (stay.state != CLOSED and not seen.into):
                 device.stays.remove(stay)
             return None
         if not seen.out:
@@ -181,7 +252,9 @@ class Machine:
         return None
 
     def _unknown(self, device: Device, stay: Stay, seen: Evidence, at: float, record: int) -> Transition | None:
-        if seen.into and at - stay.since <= self.policy.resume_within:
+        hours = self._hours.get(stay.fence)
+        closed = hours is not None and hours.change(stay.since) <= at
+        if seen.into and at - stay.since <= self.policy.resume_within and not closed:
             stay.state = INSIDE
             dwells = self._dwells[stay.fence]
             while stay.dwell < len(dwells) and stay.visit + dwells[stay.dwell] <= at:
@@ -217,7 +290,20 @@ class Machine:
 
     def ended(self, device: Device, stay: Stay, fence: str) -> Transition | None:
         """The fence is gone: the visit ends silently, where there was one."""
-        if stay.state in (ENTERING, ENTERING_FIRST):
+        if stay.state in (ENTERING, ENTERING_FIRST, CLOSED):
             return None
         at = stay.since if stay.state == UNKNOWN else device.at
         return Transition("ended", device.name, fence, at, stay.visit, -1)
+
+    def rescheduled(self, device: Device, stay: Stay) -> tuple[bool, Transition | None]:
+        """The fence has other hours from here on: whether the stay goes on, and what that ends."""
+        open_ = self.open(stay.fence, device.at)
+        if stay.state == UNKNOWN or open_ == (stay.state != CLOSED):
+            stay.since = device.at if stay.state in PLAIN else stay.since
+            return True, None
+        if open_:  # the next fix inside is an enter
+            return False, None
+        ended = self.ended(device, stay, self._ids[stay.fence])
+        stays = stay.state != LEAVING
+        stay.state, stay.since, stay.dwell = CLOSED, device.at, 0
+        return stays, ended

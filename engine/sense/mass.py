@@ -15,7 +15,7 @@ from engine.sense.arithmetic import Bools, Floats, Ints, erf_positive, exp_negat
 REACH = 4.0  # sigmas beyond which a border is not felt: e**-8 of the mass at most
 SIGMA_PER_ACCURACY = 1 / 1.51  # accuracy is the radius of 68 % confidence
 
-_STEPS = 96  # of the edge table, in r and in q
+EDGE_STEPS = 96  # of the edge table, in r and in q
 _NODES = 48  # Simpson intervals
 _NUDGE = (0.7e-9, 1.1e-9)
 _TWO_PI = 6.283185307179586
@@ -31,12 +31,12 @@ def _simpson(nodes: int) -> Floats:
 
 
 @cache
-def _edge_table() -> Floats:
+def edge_table() -> Floats:
     """S at r = 0..REACH (rows) and q = 0..1 (columns), flat."""
-    r = np.linspace(0.0, REACH, _STEPS + 1)[:, None]
-    q = np.linspace(0.0, 1.0, _STEPS + 1)[None, :]
+    r = np.linspace(0.0, REACH, EDGE_STEPS + 1)[:, None]
+    q = np.linspace(0.0, 1.0, EDGE_STEPS + 1)[None, :]
     h = r * (1.0 - q) / np.sqrt((1.0 - q) * (1.0 - q) + q * q)
-    total = np.zeros((_STEPS + 1, _STEPS + 1))
+    total = np.zeros((EDGE_STEPS + 1, EDGE_STEPS + 1))
     for k, weight in enumerate(_simpson(_NODES)):
         s = q * (k / _NODES)
         spread = (1.0 - s) * (1.0 - s) + s * s
@@ -67,7 +67,7 @@ def _owen(h: Floats, t: Floats) -> Floats:
     size = np.minimum(np.abs(t), np.sqrt(REACH * REACH - h * h))
     r = np.sqrt(h * h + size * size)
     q = size / (size + h + 1e-300)
-    value = _bilinear(_edge_table(), _STEPS + 1, r * (_STEPS / REACH), q * float(_STEPS))
+    value = _bilinear(edge_table(), EDGE_STEPS + 1, r * (EDGE_STEPS / REACH), q * float(EDGE_STEPS))
     return np.where(t < 0.0, -value, value)
 
 
@@ -98,6 +98,24 @@ def edges_mass(owner: Ints, count: int, x1: Floats, y1: Floats, x2: Floats, y2: 
     return mass
 
 
+def near_lost(owner: Ints, count: int, x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> Floats:
+    """How much less than the turn number lies inside each of ``count`` shapes, because of these edges of theirs (in
+    sigmas from the fix). For fixes that are not on a border; edges as far away as ``REACH`` may be left out."""
+    dx, dy = x2 - x1, y2 - y1
+    length2 = dx * dx + dy * dy
+    real = length2 > 0.0
+    if np.count_nonzero(real) < len(real):
+        return near_lost(owner[real], count, x1[real], y1[real], x2[real], y2[real])
+    length = np.sqrt(length2)
+    cross = x1 * y2 - x2 * y1
+    h = np.minimum(np.abs(cross) / length, REACH)
+    start = (x1 * dx + y1 * dy) / length
+    both = _owen(np.concatenate([h, h]), np.concatenate([start + length, start]))
+    felt = both[: len(h)] - both[len(h) :]
+    np.negative(felt, out=felt, where=cross < 0.0)
+    return np.bincount(owner, felt, count).astype(np.float64)
+
+
 # ------------------------------------------------------------------ circles
 
 
@@ -119,24 +137,24 @@ def rice(distance: Floats, radius: Floats) -> Floats:
     return np.minimum(total * 0.3989422804014327, 1.0)
 
 
-_H, _H_STEP, _KAPPA = 5.0, 24, 96
+WIDE, H_STEP, CURVATURES = 5.0, 24, 96
 
 
 @cache
-def _wide_table() -> Floats:
+def wide_table() -> Floats:
     """Circles of at least one sigma: rows border distance −5..5, columns curvature 0..1."""
-    h = np.linspace(-_H, _H, int(2 * _H) * _H_STEP + 1)[:, None]
-    kappa = np.maximum(np.linspace(0.0, 1.0, _KAPPA + 1), 1e-7)[None, :]
+    h = np.linspace(-WIDE, WIDE, int(2 * WIDE) * H_STEP + 1)[:, None]
+    kappa = np.maximum(np.linspace(0.0, 1.0, CURVATURES + 1), 1e-7)[None, :]
     radius = 1.0 / kappa
     flat: Floats = rice(np.abs(radius - h), radius + 0.0 * h).ravel()
     return flat
 
 
 @cache
-def _small_table() -> Floats:
+def small_table() -> Floats:
     """Circles of less than one sigma: rows distance 0..7, columns radius 0..1."""
-    distance = np.linspace(0.0, 7.0, 7 * _H_STEP + 1)[:, None]
-    radius = np.linspace(0.0, 1.0, _KAPPA + 1)[None, :]
+    distance = np.linspace(0.0, 7.0, 7 * H_STEP + 1)[:, None]
+    radius = np.linspace(0.0, 1.0, CURVATURES + 1)[None, :]
     flat: Floats = rice(distance + 0.0 * radius, radius + 0.0 * distance).ravel()
     return flat
 
@@ -146,11 +164,12 @@ def circle_mass(border: Floats, radius: Floats) -> Floats:
     wide: Bools = radius >= 1.0
     out = np.empty(len(border))
     h, size = border[wide], radius[wide]
-    inside = np.minimum(np.maximum(h, -_H), _H)
-    value = _bilinear(_wide_table(), _KAPPA + 1, (inside + _H) * float(_H_STEP), (1.0 / size) * float(_KAPPA))
-    out[wide] = np.where(h <= -_H, 0.0, np.where(h >= _H, 1.0, value))
+    inside = np.minimum(np.maximum(h, -WIDE), WIDE)
+    value = _bilinear(wide_table(), CURVATURES + 1, (inside + WIDE) * float(H_STEP), (1.0 / size) * float(CURVATURES))
+    out[wide] = np.where(h <= -WIDE, 0.0, np.where(h >= WIDE, 1.0, value))
     size = radius[~wide]
     distance = size - border[~wide]
-    value = _bilinear(_small_table(), _KAPPA + 1, np.minimum(distance, 7.0) * float(_H_STEP), size * float(_KAPPA))
+    far = np.minimum(distance, 7.0) * float(H_STEP)
+    value = _bilinear(small_table(), CURVATURES + 1, far, size * float(CURVATURES))
     out[~wide] = np.where(distance >= 7.0, 0.0, value)
     return out

@@ -1,19 +1,25 @@
 """Positions as the columns keep them: what hardly matters to the last digit takes four bytes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from engine.model.person import Position
+from engine.model.release import SensePolicy
 from engine.model.signal import Signal
+from engine.sense.arithmetic import Floats, Ints
+from engine.sense.columns import Devices
+from engine.sense.stops import Stand
 
-SHOWN = ("fixed", "lat", "lon", "accuracy", "speed", "heading", "altitude", "battery")
+SHOWN = ("fixed", "lat", "lon", "accuracy", "speed", "heading", "altitude", "battery", "still")
+_BEFORE = ("at", *SHOWN, "stand_lat", "stand_lon", "stand_since")
 
 
 def position_of(shown: list[Any]) -> Position:
     """A position from column values, in the order of ``SHOWN``; NaN is None."""
-    at, lat, lon, accuracy, speed, heading, altitude, battery = shown
+    at, lat, lon, accuracy, speed, heading, altitude, battery, still = shown
     return Position(
         _number(at),
         _number(lat),
@@ -23,10 +29,11 @@ def position_of(shown: list[Any]) -> Position:
         heading=_short(heading),
         altitude=_short(altitude),
         battery=_short(battery),
+        still=_number(still),
     )
 
 
-def after(held: Position, signal: Signal) -> Position:
+def after(held: Position, signal: Signal, still: float) -> Position:
     """The position once a signal is applied: a fix replaces all but the battery, which stays until told anew."""
     battery = held.battery if signal.battery is None else _kept(signal.battery)
     if signal.lat is None:
@@ -40,6 +47,7 @@ def after(held: Position, signal: Signal) -> Position:
         heading=_kept(signal.heading),
         altitude=_kept(signal.altitude),
         battery=battery,
+        still=_number(still),
     )
 
 
@@ -54,3 +62,52 @@ def _short(value: Any) -> float | None:
 
 def _kept(value: float | None) -> float | None:
     return None if value is None else _short(np.float32(value))
+
+
+class Past:
+    """Where the devices of a segment were before it: what ``position`` needs to tell of its records."""
+
+    def __init__(
+        self,
+        signals: Sequence[Signal],
+        policy: SensePolicy,
+        rows: Ints | None = None,
+        columns: Sequence[Floats] = (),
+    ) -> None:
+        self._signals, self._policy, self._rows, self._columns = signals, policy, rows, columns
+        self._kept: dict[int, tuple[list[float], list[int]]] = {}  # row -> (at and SHOWN before, its signals)
+        self._size = 0
+
+    def keep(self, row: int, devices: Devices) -> None:
+        """The next signal is one of this device; nothing of it is applied yet."""
+        if row not in self._kept:
+            view = devices.view
+            self._kept[row] = [view[name][row] for name in _BEFORE], []
+        self._kept[row][1].append(self._size)
+        self._size += 1
+
+    def position(self, row: int, record: int) -> Position | None:
+        """As of that record; None where the segment knows nothing of the device."""
+        if self._rows is None:
+            before, hits = self._kept.get(row, ([], []))
+        else:
+            hits = (self._rows == row).nonzero()[0].tolist()
+            before = [float(column[hits[0]]) for column in self._columns] if hits else []
+        if not hits:
+            return None
+        newest, *shown, lat, lon, since = before
+        held, stand, policy = position_of(shown), Stand(lat, lon, since, shown[-1]), self._policy
+        for k in hits:
+            signal = self._signals[k]
+            if k > record or signal.at < newest:
+                continue
+            if signal.lat is not None and signal.lon is not None:
+                accuracy = policy.default_accuracy if signal.accuracy is None else signal.accuracy
+                stand = stand.then(signal.lat, signal.lon, accuracy, signal.at, policy.silence)
+            held, newest = after(held, signal, stand.still), signal.at
+        return held
+
+    @classmethod
+    def of(cls, signals: Sequence[Signal], policy: SensePolicy, rows: Ints, devices: Devices) -> "Past":
+        """A whole segment at once."""
+        return cls(signals, policy, rows, [getattr(devices, name)[rows] for name in _BEFORE])

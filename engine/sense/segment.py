@@ -1,162 +1,182 @@
-"""Consecutive signals in columns, and what their fixes say of fences."""
+"""Consecutive signals in columns, and which of them may change something."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal
-from engine.sense.arithmetic import Bools, Floats, Ints
-from engine.sense.columns import Devices, Stays
-from engine.sense.fences import EITHER, INSIDE, OUTSIDE, FenceSet, Thresholds
+from engine.sense.approaching import Marked
+from engine.sense.arithmetic import Bools, Floats, Ints, wrap
+from engine.sense.columns import HELD, NONE, PENDING, Devices
 from engine.sense.fixes import Fixes
-from engine.sense.machine import INSIDE as STAY_INSIDE
 from engine.sense.machine import Evidence
-
-_FAR = 2000.0  # metres beyond which the plane's distance is not good enough to tell
+from engine.sense.single import Single
+from engine.sense.stops import COLUMNS, Stand, settle
+from engine.sense.verdict import EITHER, INSIDE, Judge, Pairs
 
 
 class Segment:
-    """Columns over signals. ``usable``: has a fix good enough to judge fences; ``place[i]``: its index in ``fixes``."""
+    """Columns over signals. ``usable``: has a fix good enough to judge fences; ``late``: comes after a newer one."""
 
     def __init__(
         self, signals: Sequence[Signal], received: Sequence[float], devices: Devices, policy: SensePolicy
     ) -> None:
-        self.signals = signals
+        self.signals, self.size = signals, len(signals)
+        self.policy = policy
         self.rows = devices.rows([s.device for s in signals])
         self.at = np.array([s.at for s in signals], np.float64)
         self.received = np.array(received, np.float64)
-        self.lat = np.array([s.lat for s in signals], np.float64)
-        self.lon = np.array([s.lon for s in signals], np.float64)
-        self.accuracy = np.array([s.accuracy for s in signals], np.float64)
+        self.lat = _column([s.lat for s in signals])
+        self.lon = _column([s.lon for s in signals])
+        self.accuracy = _column([s.accuracy for s in signals])
+        self.speed = _column([s.speed for s in signals])
+        self.heading = _column([s.heading for s in signals])
+        self.altitude = _column([s.altitude for s in signals])
+        self.battery = _column([s.battery for s in signals])
+        self.reported = [k for k, s in enumerate(signals) if s.reported is not None]
         accuracy = np.where(np.isnan(self.accuracy), policy.default_accuracy, self.accuracy)
-        self.speed = np.array([s.speed for s in signals], np.float64)
-        self.heading = np.array([s.heading for s in signals], np.float64)
-        self.altitude = np.array([s.altitude for s in signals], np.float64)
-        self.battery = np.array([s.battery for s in signals], np.float64)
-        self.fix = ~np.isnan(self.lat)
+        self.fix = self.lat == self.lat
         self.usable = self.fix & (accuracy <= policy.max_accuracy)
-        self.index = np.flatnonzero(self.usable)
-        self.place = np.cumsum(self.usable) - 1
+        self.index = self.usable.nonzero()[0]
         self.fixes = Fixes(self.lon[self.index], self.lat[self.index], accuracy[self.index])
-        self.reported = np.array([s.reported is not None for s in signals], np.bool_)
         self.late = self.at < devices.at[self.rows]
-        self.repeated = self._order()
+        self.tangled = np.zeros(0, np.int64)  # signals whose device goes back in time within the segment
+        self._order()
+        self._seen: dict[int, dict[int, Evidence]] = {}
+        self._unclear: Bools = self.late
 
-    def _order(self) -> Bools:
-        """Marks signals of devices that come more than once; what goes back in time among those is late."""
-        names, self.nth, counts = np.unique(self.rows, return_inverse=True, return_counts=True)
-        self.count = len(names)
-        repeated: Bools = counts[self.nth] > 1
-        if self.count < len(self.rows):
-            some = np.argsort(self.rows, kind="stable")
-            same = self.rows[some[1:]] == self.rows[some[:-1]]
-            backwards = same & (self.at[some[1:]] < self.at[some[:-1]])
-            self.late[some[1:][backwards]] = True
-        return repeated
-
-    def until(self) -> Floats:
-        """The device time that each signal's device reaches in this segment."""
-        latest = np.full(self.count, -np.inf)
-        np.maximum.at(latest, self.nth, self.at)
-        return latest[self.nth]
+    def _order(self) -> None:
+        """Find devices that come more than once."""
+        self._group: Ints | None = None
+        if len(set(self.rows.tolist())) == self.size:
+            return
+        _, self._group = np.unique(self.rows, return_inverse=True)
+        some = np.argsort(self.rows, kind="stable")
+        back = (self.rows[some[1:]] == self.rows[some[:-1]]) & (self.at[some[1:]] < self.at[some[:-1]])
+        self.tangled = some[1:][back]
 
     def whole(self, some: Bools) -> Bools:
         """All signals of devices of which ``some`` marks one."""
-        marked = np.zeros(self.count, np.bool_)
-        marked[self.nth[some]] = True
-        return marked[self.nth]
+        if self._group is None:
+            return some
+        marked = np.zeros(self.size, np.bool_)
+        marked[self._group[some]] = True
+        return marked[self._group]
 
-
-class Judged:
-    """All (fix, fence) pairs of a segment that could matter, judged against the stays as the segment began."""
-
-    def __init__(
-        self,
-        segment: Segment,
-        devices: Devices,
-        stays: Stays,
-        fences: FenceSet,
-        policy: SensePolicy,
-        careful: Bools,
-    ) -> None:
-        self._fences, self._fixes, self._limits = fences, segment.fixes, Thresholds(policy)
-        self._total = len(fences.ids)
-        rows = segment.rows[segment.index]
-        owner, stay = stays.of(devices.head[rows])
-        state, held = stays.state[stay], stays.fence[stay].astype(np.int64)
-        at, fence = self._candidates()
-        known, mine = self._known(owner, held, state, at, fence)
-        beyond = np.flatnonzero(~fences.index.holds(held, self._fixes.lon[owner], self._fixes.lat[owner]))
-        if policy.enter_probability <= 0.5:
-            beyond = beyond[~np.isin(owner[beyond] * self._total + held[beyond], at * self._total + fence)]
-        self.at = np.concatenate([at, owner[beyond]])
-        self.fence = np.concatenate([fence, held[beyond]])
-        known = np.concatenate([known, np.where(state[beyond] == STAY_INSIDE, INSIDE, EITHER)])
-        mine = np.concatenate([mine, np.ones(len(beyond), np.bool_)])
-        known[careful[segment.index[self.at]]] = EITHER
-        self.verdicts = fences.judge(self._fixes, self.at, self.fence, known, self._limits)
-        self._stirred = np.zeros(len(rows), np.bool_)
-        self._stirred[owner[state != STAY_INSIDE]] = True
-        self._stirred[self.at[np.where(mine, self.verdicts.out, self.verdicts.into)]] = True
-
-    def _candidates(self) -> tuple[Ints, Ints]:
-        fixes, enter = self._fixes, self._limits.enter
-        if enter > 0.5 or not self._total:
-            # more than half of the mass cannot lie inside unless the fix is within the shape's hull, so its box
-            return self._fences.index.query(fixes.lon, fixes.lat)
-        reach = fixes.sigma * self._limits.surely_not_in
-        found = [
-            self._fences.index.near(*place)
-            for place in zip(
-                fixes.lon.tolist(),
-                fixes.lat.tolist(),
-                np.minimum(reach / np.maximum(fixes.east, 1.0), 360.0).tolist(),
-                (reach / fixes.north).tolist(),
-                strict=True,
-            )
-        ]
-        owner = np.repeat(np.arange(len(found)), [len(f) for f in found])
-        return owner, np.concatenate(found) if found else np.zeros(0, np.int64)
-
-    def _known(self, owner: Ints, held: Ints, state: Ints, at: Ints, fence: Ints) -> tuple[Ints, Bools]:
-        """What is known of each candidate pair: outside, inside, or (pending, unknown) either; and whether there is a
-        stay."""
-        known, match = np.full(len(at), OUTSIDE, np.int64), np.zeros(len(at), np.bool_)
-        if not len(owner) or not len(at):
-            return known, match
-        stays = owner * self._total + held
-        order = np.argsort(stays, kind="stable")
-        stays = stays[order]
-        pairs = at * self._total + fence
-        place = np.minimum(np.searchsorted(stays, pairs), len(stays) - 1)
-        match = stays[place] == pairs
-        known[match] = np.where(state[order[place[match]]] == STAY_INSIDE, INSIDE, EITHER)
-        return known, match
-
-    def stirred(self, segment: Segment) -> Bools:
-        """The same, per signal."""
-        marks = np.zeros(len(segment.rows), np.bool_)
-        marks[segment.index] = self._stirred
+    def stirred(self, devices: Devices, single: Single) -> Bools:
+        """Signals that need the state machine: all of every device to which anything may happen."""
+        rows = self.rows
+        lost = devices.heard[rows] + self.policy.silence <= self.at
+        lost &= devices.live[rows]
+        crowded = devices.count[rows] > HELD
+        unclear = lost | crowded
+        marks = devices.timer[rows] <= self.at
+        marks |= unclear
+        for k, fence, evidence in self._evidence(devices, single.judge):
+            self._seen.setdefault(k, {})[fence] = evidence
+        marks[list(self._seen)] = True
+        if single.travelled and len(self.index):
+            marks[self.index[self._travelled(devices, single)]] = True
+        marks &= ~self.late
+        marks[self.reported] = True
+        marks[self.tangled] = True
+        marks = self.whole(marks)
+        if self._group is not None:
+            unclear |= np.bincount(self._group)[self._group] > 1
+        self._unclear = unclear
         return marks
 
-    def collect(self, wanted: Bools) -> dict[int, dict[int, Evidence]]:
-        """Evidence per fix (those wanted), by fence."""
-        found: dict[int, dict[int, Evidence]] = {int(at): {} for at in np.flatnonzero(wanted)}
-        some = np.flatnonzero(wanted[self.at])
-        columns = (column[some].tolist() for column in (self.at, self.fence, *self.verdicts))
-        for at, fence, *verdict in zip(*columns, strict=True):
-            found[at][fence] = Evidence(*verdict)
-        return found
+    def _evidence(self, devices: Devices, judge: Judge) -> list[tuple[int, int, Evidence]]:
+        """What the fixes say of fences that could change something, stays being as they were before the segment."""
+        fixes, rows, index = self.fixes, self.rows[self.index], judge.fences.index
+        if not len(rows):
+            return []
+        held, (at, fences, u, v) = devices.held.take(rows, axis=0), index.find(fixes.lon, fixes.lat)
+        theirs = held.take(at, axis=0)
+        pair, slot = ((theirs & (PENDING - 1)) == fences[:, None]).nonzero()
+        known = np.zeros(len(at), np.int64)
+        known[pair] = np.where(theirs[pair, slot] < PENDING, INSIDE, EITHER)
+        cells, bound = judge.fences.depths.look(fences, u, v)
+        beyond = np.bincount(at[pair], minlength=len(rows)) < devices.count[rows]
+        if np.count_nonzero(beyond):  # stays in fences whose box does not hold the fix
+            of, slot = ((held != NONE) & beyond[:, None]).nonzero()
+            fence = held[of, slot].astype(np.int64)
+            state = np.where(fence >= PENDING, EITHER, INSIDE)
+            fence &= PENDING - 1
+            away = ~index.holds(fence, fixes.lon[of], fixes.lat[of])
+            at, fences = np.concatenate([at, of[away]]), np.concatenate([fences, fence[away]])
+            known = np.concatenate([known, state[away]])
+            bound = np.concatenate([bound, np.zeros(len(at) - len(bound))])
+        found = judge.many(fixes, Pairs(at, fences, known, bound, cells, u, v))
+        at = self.index[[fix for fix, _, _ in found]] if found else self.index[:0]
+        return [(k, fence, evidence) for k, (_, fence, evidence) in zip(at.tolist(), found, strict=True)]
 
-    def ask(self, at: int, fence: int) -> Evidence:
-        """Evidence on a pair that was no candidate as the segment began: the device has entered since."""
-        verdicts = self._fences.judge(self._fixes, np.array([at]), np.array([fence]), np.array([EITHER]), self._limits)
-        into, out, probability, metres = (column.tolist()[0] for column in verdicts)
-        return Evidence(into, out, probability, metres)
+    def _travelled(self, devices: Devices, single: Single) -> Ints:
+        """Usable fixes by which a device may have crossed a fence or come near one."""
+        rows, index, policy = self.rows[self.index], self.index, self.policy
+        repeated = np.zeros(0, np.int64) if self._group is None else self._again(index)
+        lon, lat, left = devices.lon[rows], devices.lat[rows], devices.fixed[rows]
+        accuracy = devices.accuracy[rows]
+        accuracy[np.isnan(accuracy)] = policy.default_accuracy
+        seconds = self.at[index] - left
+        dx = wrap(self.fixes.lon - lon) * self.fixes.east
+        dy = (self.fixes.lat - lat) * self.fixes.north
+        metres = np.sqrt(dx * dx + dy * dy)
+        known = (accuracy <= policy.max_accuracy) & (seconds > 0.0) & (seconds <= policy.silence) & (metres > 0.0)
+        found = [repeated]
+        if single.fences.crossed:
+            some = known.nonzero()[0]
+            ends = self.fixes.lon[some], self.fixes.lat[some]
+            way, fence = single.ways.near(lon[some], lat[some], *ends)
+            held = (devices.held[rows[some[way]]] & (PENDING - 1)) == fence[:, None]
+            found.append(some[way[~held.any(axis=1)]])
+        if single.fences.approached:
+            # a little faster than the signal tells, for what a plane bends
+            speed = np.where(known, metres / np.where(known, seconds, 1.0) * 1.01, 0.0)
+            told = self.speed[index]
+            owner, mark = single.shelf.marks.of(devices.marks[rows])
+            fence, beyond = single.shelf.marks.fence[mark].astype(np.int64), single.shelf.marks.beyond[mark]
+            there = fence != NONE
+            marked = Marked(fence[there], beyond[there])
+            speed = np.fmax(speed, told)
+            found.append(single.approaches.stirred(self.fixes, speed, owner[there], marked))
+        return np.concatenate(found)
 
-    def shown(self, at: int, fence: int, metres: float) -> float | None:
-        """A distance as a transition tells it: from afar the exact one, None where there is no border."""
-        if abs(metres) > _FAR or abs(float(self._fixes.lat[at])) > 80.0:
-            metres = self._fences.metres(fence, self._fixes, at)
-        return metres if np.isfinite(metres) else None
+    def _again(self, index: Ints) -> Ints:
+        """Positions in ``index`` of devices that come more than once: what they did in between is for the machine."""
+        group = self._group if self._group is not None else index
+        return (np.bincount(group)[group][index] > 1).nonzero()[0]
+
+    def stand(self, devices: Devices, index: Ints) -> None:
+        """How long devices have stood still, after these fixes."""
+        accuracy = np.where(np.isnan(self.accuracy), self.policy.default_accuracy, self.accuracy)
+        if self._group is not None:
+            again = np.bincount(self._group)[self._group][index] > 1
+            self._stand_one_by_one(devices, index[again], accuracy)
+            index = index[~again]
+        rows = self.rows[index]
+        lat, lon, at = self.lat[index], self.lon[index], self.at[index]
+        settle(devices, rows, lat, lon, accuracy[index], at, self.policy.silence)
+
+    def _stand_one_by_one(self, devices: Devices, index: Ints, accuracy: Floats) -> None:
+        columns = [devices.view[name] for name in COLUMNS]
+        for k in index.tolist():
+            row = int(self.rows[k])
+            stand = Stand(*(column[row] for column in columns))
+            lat, lon = float(self.lat[k]), float(self.lon[k])
+            after = stand.then(lat, lon, float(accuracy[k]), float(self.at[k]), self.policy.silence)
+            for column, value in zip(columns, after, strict=True):
+                column[row] = value
+
+    def seen(self, k: int) -> dict[int, Evidence] | None:
+        """What that signal's fix says of fences, as far as it matters; None: not known."""
+        return None if self._unclear[k] else self._seen.get(k, {})
+
+
+def _column(values: list[Any]) -> Floats:
+    """Numbers, None as NaN."""
+    if values[0] is None and values.count(None) == len(values):
+        return np.full(len(values), np.nan)
+    return np.array(values, np.float64)

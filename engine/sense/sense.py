@@ -1,25 +1,29 @@
-"""The state of all devices, and how signals and time advance it: in columns where nothing changes, by the state machine
-where something does."""
+"""The state of all devices, and how signals and time advance it: in columns where nothing changes, one by one where
+something does."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
 from engine.model.person import Position
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal, Transition
-from engine.sense.arithmetic import Bools, Floats, Ints
-from engine.sense.columns import NEVER, NONE, Devices, Stays, Table, pack, unpack
+from engine.sense.arithmetic import Bools, Ints
+from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, pack, unpack
 from engine.sense.fences import FenceSet
-from engine.sense.machine import STATE_NAMES, UNKNOWN, Device, Evidence, Machine, Stay
-from engine.sense.positions import SHOWN, after, position_of
-from engine.sense.segment import Judged, Segment
-from engine.sense.timers import TimerQueue
+from engine.sense.machine import STATE_NAMES, Device, Machine, Stay
+from engine.sense.positions import SHOWN, Past, position_of
+from engine.sense.segment import Segment
+from engine.sense.shelf import Shelf
+from engine.sense.single import PLACE, Single
 
-VERSION = 1
-_PLACE = ("lat", "lon", "accuracy", "speed", "heading", "altitude")
+VERSION = 2
+FEW = 8  # signals up to which columns do not pay
+
+
+_NO_FENCES = FenceSet.compile(())
 
 
 class Sense:
@@ -28,157 +32,64 @@ class Sense:
 
     def __init__(self, policy: SensePolicy) -> None:
         self.policy = policy
-        self.fences = FenceSet.compile(())
-        self._devices, self._stays = Devices(), Stays()
-        self._queue = TimerQueue(self._devices)
-        self._machine = Machine(policy, self.fences.ids, self.fences.dwells)
-        self._late = 0
-        self._strange = 0
-        self._segment: Segment | None = None
-        self._before: list[Floats] = []
+        self.fences = _NO_FENCES
+        self._devices, self._stays, self._marks = Devices(), Stays(), Marks()
+        self._shelf = Shelf(self._devices, self._stays, self._marks)
+        self._single = Single(self._shelf, self.fences, policy)
+        self._past: Past | None = None
+
+    @property
+    def _machine(self) -> Machine:
+        return self._single.machine
 
     # ------------------------------------------------------------------ signals
 
     def advance(self, signals: Sequence[Signal], received: Sequence[float]) -> list[Transition]:
         """Apply consecutive signals (``received``: journal time of each). Transitions come in record order; ``record``
         is the index into ``signals``."""
-        if not signals:
-            return []
+        out: list[Transition] = []
+        if len(signals) <= FEW or self.policy.enter_probability <= 0.5:
+            self._past = Past(signals, self.policy)
+            for k, signal in enumerate(signals):
+                row = self._devices.one(signal.device)
+                self._past.keep(row, self._devices)
+                self._single.apply(row, signal, received[k], k, out)
+            return out
         devices = self._devices
         segment = Segment(signals, received, devices, self.policy)
-        timers = devices.due_at(segment.rows, self.policy.silence) <= segment.until()
-        careful = timers | segment.reported | segment.repeated
-        judged = Judged(segment, devices, self._stays, self.fences, self.policy, careful)
-        stirred = timers | segment.reported | (segment.late & segment.repeated) | judged.stirred(segment)
-        by_hand = segment.whole(stirred & ~(segment.late & ~segment.repeated))
-        self._segment, self._before = segment, [getattr(devices, name)[segment.rows] for name in ("at", *SHOWN)]
-        self._late += int((segment.late & ~segment.repeated).sum())
-        quiet = ~by_hand & ~segment.late
-        self._settle(segment, quiet)
-        return self._by_hand(segment, judged, by_hand, careful) if by_hand.any() else []
+        stirred = segment.stirred(devices, self._single)
+        self._past = Past.of(signals, self.policy, segment.rows, devices)
+        self._single.late += int(np.count_nonzero(segment.late & ~stirred))
+        self._settle(segment, (~stirred & ~segment.late).nonzero()[0])
+        for k in stirred.nonzero()[0].tolist():
+            self._single.apply(int(segment.rows[k]), signals[k], received[k], k, out, segment.seen(k))
+        return out
 
-    def _settle(self, segment: Segment, chosen: Bools) -> None:
+    def _settle(self, segment: Segment, index: Ints) -> None:
         """Move clocks and positions of devices to which nothing else happens."""
-        devices, index = self._devices, np.flatnonzero(chosen)
-        rows = segment.rows[index]
-        devices.at[rows] = segment.at[index]
-        devices.received[rows] = segment.received[index]
+        devices, rows = self._devices, segment.rows[index]
+        devices.at[rows], devices.received[rows] = segment.at[index], segment.received[index]
         usable = index[segment.usable[index]]
         devices.heard[segment.rows[usable]] = segment.at[usable]
         devices.placed[segment.rows[usable]] = True
-        self._place(segment, index)
-        busy = rows[devices.head[rows] != NONE]
-        self._queue.arm(busy, devices.due(busy, self.policy.silence))
-
-    def _place(self, segment: Segment, index: Ints) -> None:
-        """Take over positions and batteries, later signals last."""
-        devices = self._devices
-        known = index[~np.isnan(segment.battery[index])]
+        known = index[segment.battery[index] == segment.battery[index]]
         devices.battery[segment.rows[known]] = segment.battery[known]
+        busy = rows[devices.head[rows] != NONE]
+        self._shelf.queue.arm(busy, devices.due(busy, self.policy.silence))
         index = index[segment.fix[index]]
         rows = segment.rows[index]
+        segment.stand(devices, index)
         devices.fixed[rows] = segment.at[index]
-        for name in _PLACE:
+        for name in PLACE:
             getattr(devices, name)[rows] = getattr(segment, name)[index]
-
-    # ------------------------------------------------------------------ by hand
-
-    def _by_hand(self, segment: Segment, judged: Judged, chosen: Bools, due: Bools) -> list[Transition]:
-        rows = segment.rows[chosen]
-        loaded = self._load(np.unique(rows) if segment.repeated.any() else rows)
-        out: list[Transition] = []
-        evidence = judged.collect(chosen[segment.index])
-        applied = []
-        for k in np.flatnonzero(chosen).tolist():
-            device = loaded[int(segment.rows[k])]
-            signal = segment.signals[k]
-            if signal.at < device.at:
-                self._late += 1
-                continue
-            if due[k]:
-                out.extend(self._machine.run_until(device, signal.at, k))
-            device.at, device.received = signal.at, float(segment.received[k])
-            place = int(segment.place[k]) if segment.usable[k] else None
-            out.extend(self._apply(device, signal, place, evidence, judged, k))
-            applied.append(k)
-        self._place(segment, np.array(applied, np.int64))
-        self._store(loaded.values())
-        return out
-
-    def _apply(
-        self,
-        device: Device,
-        signal: Signal,
-        place: int | None,
-        evidence: dict[int, dict[int, Evidence]],
-        judged: Judged,
-        record: int,
-    ) -> list[Transition]:
-        seen = evidence[place] if place is not None else {}
-        if place is not None:
-            for stay in device.stays:
-                if stay.fence not in seen:
-                    seen[stay.fence] = judged.ask(place, stay.fence)
-        report = signal.reported
-        fence = None if report is None else self.fences.position.get(report.fence)
-        if report is not None and fence is not None:
-            seen = {**seen, fence: Evidence(report.kind != "exit", report.kind == "exit", told=True)}
-        elif report is not None:
-            self._strange += 1
-        if place is None and fence is None:
-            return []
-        device.heard = signal.at
-        transitions = self._machine.apply(device, signal.at, seen, not device.placed, record)
-        device.placed = device.placed or place is not None
-        return [t if t.metres is None or place is None else self._shown(t, judged, place) for t in transitions]
-
-    def _shown(self, transition: Transition, judged: Judged, place: int) -> Transition:
-        metres = judged.shown(place, self.fences.position[transition.fence], transition.metres or 0.0)
-        return transition if metres == transition.metres else replace(transition, metres=metres)
-
-    def _load(self, rows: Ints) -> dict[int, Device]:
-        """Take devices out of the columns, by row."""
-        devices, stays = self._devices, self._stays
-        columns = (devices.at, devices.received, devices.heard, devices.placed)
-        values = zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True)
-        loaded = {row: Device(row, devices.ids[row], *rest) for row, *rest in values}
-        owner, stay = stays.of(devices.head[rows])
-        kept = (stays.fence, stays.state, stays.visit, stays.since, stays.dwell)
-        for row, at, *fields in zip(
-            rows[owner].tolist(), stay.tolist(), *(column[stay].tolist() for column in kept), strict=True
-        ):
-            loaded[row].rows.append(at)
-            loaded[row].stays.append(Stay(*fields))
-        return loaded
-
-    def _store(self, changed: Collection[Device]) -> None:
-        """Put devices back into the columns and set their timers."""
-        devices, stays, machine = self._devices, self._stays, self._machine
-        values, kept = [], []
-        for device in changed:
-            spare, head, timer, live = device.rows, NONE, np.inf, False
-            for stay in reversed(device.stays):
-                at = spare.pop() if spare else stays.take()
-                kept.append((at, stay.fence, head, stay.state, stay.dwell, stay.visit, stay.since))
-                head, live = at, live or stay.state != UNKNOWN
-                due = machine.timer(stay)
-                timer = timer if due is None or due.at > timer else due.at
-            for at in spare:
-                stays.release(at)
-            values.append((device.row, device.at, device.received, device.heard, device.placed, timer, live, head))
-        _scatter(devices, values, ("at", "received", "heard", "placed", "timer", "live", "head"))
-        _scatter(stays, kept, ("fence", "next", "state", "dwell", "visit", "since"))
-        rows = np.array([value[0] for value in values], np.int64)
-        self._queue.arm(rows, devices.due(rows, self.policy.silence))
 
     # ------------------------------------------------------------------ time
 
     def tick(self, received: float) -> list[Transition]:
         """Fire every timer due at or before this journal time, by journal time due, device and fence."""
-        loaded = self._load(np.sort(np.array(self._queue.pop(received, self.policy.silence), np.int64)))
         fired: list[tuple[tuple[float, int, int], Transition]] = []
-        for row, device in loaded.items():
-            order = 0
+        for row in sorted(self._shelf.queue.pop(received, self.policy.silence)):
+            device, order = self._shelf.take(row), 0
             while (timer := self._machine.next_timer(device)) is not None:
                 due = timer.at - device.at + device.received
                 if due > received:
@@ -187,64 +98,60 @@ class Sense:
                 if transition is not None:
                     fired.append(((due, row, order), transition))
                 order += 1
-        self._store(loaded.values())
-        self._segment = None
-        fired.sort(key=lambda item: item[0])
+            self._shelf.put(device, self._machine)
+        self._past = None
+        fired.sort(key=itemgetter(0))
         return [transition for _, transition in fired]
 
     def next_due(self) -> float | None:
         """Journal time of the earliest timer, None where nothing is armed."""
-        return self._queue.earliest(self.policy.silence)
+        return self._shelf.queue.earliest(self.policy.silence)
 
     # ------------------------------------------------------------------ releases
 
     def use(self, fences: FenceSet, policy: SensePolicy) -> list[Transition]:
         """Another set of fences and another policy from here on. Stays in fences whose id remains stand; the others end
         silently (``record`` -1, by device and fence)."""
-        old, stays, devices = self.fences, self._stays, self._devices
-        moved = np.array([fences.position.get(name, NONE) for name in old.ids] + [NONE], np.int64)
-        changed = self._load(self._touched(fences, moved, everyone=policy != self.policy)).values()
-        stays.fence[: stays.size] = moved[stays.fence[: stays.size]]
+        old, devices = self.fences, self._devices
+        moved, other = fences.moves(old)
+        touched = self._touched(other | (policy != self.policy))
+        changed = [self._shelf.take(row) for row in touched.tolist()]
+        self._shelf.renumber(moved)
+        self.fences, self.policy = fences, policy
+        self._single.bind(fences, policy)
         out: list[Transition] = []
         for device in changed:
             out.extend(self._moved(device, old, fences, moved))
-        self.fences, self.policy = fences, policy
-        self._machine = Machine(policy, fences.ids, fences.dwells)
-        self._store(changed)
-        self._segment = None
+            self._shelf.put(device, self._machine)
+        self._past = None
         devices.queued[: devices.size][devices.head[: devices.size] == NONE] = NEVER
         return out
 
-    def _touched(self, fences: FenceSet, moved: Ints, everyone: bool) -> Ints:
-        """Rows of devices with a stay whose fence is gone or gets other dwells (or, under a new policy, any stay)."""
-        old, stays, devices = self.fences, self._stays, self._devices
-        other = np.array(
-            [
-                everyone or fence == NONE or fences.dwells[fence] != old.dwells[position]
-                for position, fence in enumerate(moved[:-1].tolist())
-            ],
-            np.bool_,
-        )
-        owner, stay = stays.of(devices.head[: devices.size])
-        rows: Ints = np.unique(owner[other[stays.fence[stay]]])
+    def _touched(self, other: Bools) -> Ints:
+        """Rows of devices with a stay in one of these fences."""
+        owner, stay = self._stays.of(self._devices.head[: self._devices.size])
+        rows: Ints = np.unique(owner[other[self._stays.fence[stay]]])
         return rows
 
     def _moved(self, device: Device, old: FenceSet, new: FenceSet, moved: Ints) -> list[Transition]:
+        """Carry the stays of a device over to other fences (the machine is already theirs)."""
         out, kept = [], []
         for stay in device.stays:
-            name, fence = old.ids[stay.fence], int(moved[stay.fence])
-            if fence == NONE:
-                ended = self._machine.ended(device, stay, name)
-                out.extend([] if ended is None else [ended])
-                continue
-            before, after = old.dwells[stay.fence], new.dwells[fence]
-            if before != after:
-                # done, or past already when the rule that wants it came
-                past = max(device.at - stay.visit, before[stay.dwell - 1] if stay.dwell else 0.0)
-                stay.dwell = sum(1 for seconds in after if seconds <= past)
+            before, fence = stay.fence, int(moved[stay.fence])
+            goes_on, ended = fence != NONE, None
             stay.fence = fence
-            kept.append(stay)
+            if not goes_on:
+                ended = self._machine.ended(device, stay, old.ids[before])
+            elif new.hours.get(fence) != old.hours.get(before):
+                goes_on, ended = self._machine.rescheduled(device, stay)
+            if goes_on:
+                stay.dwell = _dwells_done(device, stay, old.dwells[before], new.dwells[fence])
+                kept.append(stay)
+            out += [] if ended is None else [ended]
         device.stays = kept
+        for mark in device.marks:
+            mark.fence = int(moved[mark.fence])
+        device.marks = [mark for mark in device.marks if mark.fence != NONE]
         return out
 
     # ------------------------------------------------------------------ questions
@@ -254,21 +161,18 @@ class Sense:
         row = self._devices.row.get(device)
         if row is None:
             return None
-        segment = self._segment
-        hits = [] if segment is None or record < 0 else np.flatnonzero(segment.rows == row).tolist()
-        if segment is None or not hits:
-            return position_of([getattr(self._devices, name)[row] for name in SHOWN])
-        newest, *shown = (column[hits[0]] for column in self._before)
-        held = position_of(shown)
-        for k in hits:
-            signal = segment.signals[k]
-            if k <= record and signal.at >= newest:
-                held, newest = after(held, signal), signal.at
-        return held
+        past = None if self._past is None or record < 0 else self._past.position(row, record)
+        return past or position_of([getattr(self._devices, name)[row] for name in SHOWN])
+
+    def clock(self, device: str, received: float) -> float:
+        """The device's own time at that journal time; of one unheard of, the journal's."""
+        row, devices = self._devices.row.get(device), self._devices
+        at, heard = (0.0, 0.0) if row is None else (float(devices.at[row]), float(devices.received[row]))
+        return received - heard + at if np.isfinite(at) and np.isfinite(heard) else received
 
     def visits(self, device: str) -> list[dict[str, Any]]:
-        """The device's stays, by fence: ``fence``, ``state`` (inside, entering, leaving, unknown), ``since``, ``visit``
-        (None while entering)."""
+        """The device's stays, by fence: ``fence``, ``state`` (inside, entering, leaving, unknown, closed), ``since``,
+        ``visit`` (None while entering, or while the fence is closed)."""
         row = self._devices.row.get(device)
         if row is None:
             return []
@@ -277,18 +181,18 @@ class Sense:
                 "fence": self.fences.ids[stay.fence],
                 "state": STATE_NAMES[stay.state],
                 "since": stay.since,
-                "visit": None if STATE_NAMES[stay.state] == "entering" else stay.visit,
+                "visit": None if STATE_NAMES[stay.state] in ("entering", "closed") else stay.visit,
             }
-            for stay in self._load(np.array([row]))[row].stays
+            for stay in self._shelf.take(row).stays
         ]
 
     def late(self) -> int:
         """Signals that came after newer ones of their device, and so changed nothing."""
-        return self._late
+        return self._single.late
 
     def strange(self) -> int:
         """Region reports of fences that do not exist."""
-        return self._strange
+        return self._single.strange
 
     def devices(self) -> int:
         """Devices ever heard of."""
@@ -305,8 +209,10 @@ class Sense:
             "devices": self._devices.dump(),
             "stays": self._stays.dump(),
             "free": self._stays.free,
-            "late": self._late,
-            "strange": self._strange,
+            "marks": self._marks.dump(),
+            "free_marks": self._marks.free,
+            "late": self._single.late,
+            "strange": self._single.strange,
         }
         return pack(parts)
 
@@ -317,25 +223,29 @@ class Sense:
         if parts.get("version") != VERSION:
             raise ValueError(f"a checkpoint of sense, format {parts.get('version')}: this build reads {VERSION}")
         sense = cls(policy)
-        devices, stays = sense._devices, sense._stays
+        devices, stays, marks = sense._devices, sense._stays, sense._marks
         devices.restore(parts["devices"])
         devices.restore_ids(parts["ids"])
         stays.restore(parts["stays"])
         stays.free = list(parts["free"])
-        sense._late, sense._strange = parts["late"], parts["strange"]
-        sense.fences, sense._machine = fences, Machine(policy, fences.ids, fences.dwells)
+        marks.restore(parts["marks"])
+        marks.free = list(parts["free_marks"])
+        sense.fences = fences
+        sense._single.bind(fences, policy)
+        sense._single.late, sense._single.strange = parts["late"], parts["strange"]
         moved = np.array([fences.position.get(name, NONE) for name in parts["fences"]] + [NONE], np.int64)
-        stays.fence[: stays.size] = moved[stays.fence[: stays.size]]
+        for table in (stays, marks):
+            table.fence[: table.size] = moved[table.fence[: table.size]]
+        sense._shelf.restore()
         devices.queued[: devices.size] = NEVER
         busy = np.flatnonzero(devices.head[: devices.size] != NONE)
-        sense._queue.arm(busy, devices.due(busy, policy.silence))
+        sense._shelf.queue.arm(busy, devices.due(busy, policy.silence))
         return sense
 
 
-def _scatter(table: Table, values: Sequence[tuple[Any, ...]], names: Sequence[str]) -> None:
-    """Write tuples (row, value of each named column) into a table."""
-    if values:
-        rows, *columns = zip(*values, strict=True)
-        at = np.array(rows, np.int64)
-        for name, column in zip(names, columns, strict=True):
-            getattr(table, name)[at] = column
+def _dwells_done(device: Device, stay: Stay, before: tuple[float, ...], after: tuple[float, ...]) -> int:
+    """How many dwells are done, or past already when the rule that wants them came."""
+    if before == after:
+        return stay.dwell
+    past = max(device.at - stay.visit, before[stay.dwell - 1] if stay.dwell else 0.0)
+    return sum(1 for seconds in after if seconds <= past)

@@ -6,6 +6,7 @@ and a million armed timers cost four bytes each and no work.
 """
 
 import heapq
+import math
 from array import array
 
 import numpy as np
@@ -24,17 +25,20 @@ class TimerQueue:
 
     def arm(self, rows: Ints, due: Floats) -> None:
         """See to it that each row is looked at no later than ``due`` (infinite: no need)."""
-        finite = np.flatnonzero(due < float(NEVER))
-        if not len(finite):
+        sooner = (due < self._devices.queued[rows]).nonzero()[0]  # NEVER is beyond any time
+        if not len(sooner):
             return
-        rows, second = rows[finite], np.floor(due[finite]).astype(np.int64)
-        sooner = np.flatnonzero(second < self._devices.queued[rows])
-        for row, bucket in zip(rows[sooner].tolist(), second[sooner].tolist(), strict=True):
-            if bucket < self._devices.queued[row]:
-                self._put(row, bucket)
+        for row, at in zip(rows[sooner].tolist(), due[sooner].tolist(), strict=True):
+            self.arm_one(row, at)
+
+    def arm_one(self, row: int, due: float) -> None:
+        """The same for one row."""
+        bucket = math.floor(due) if due < NEVER else NEVER
+        if bucket < self._devices.view["queued"][row]:
+            self._put(row, bucket)
 
     def _put(self, row: int, bucket: int) -> None:
-        self._devices.queued[row] = bucket
+        self._devices.view["queued"][row] = bucket
         rows = self._buckets.get(bucket)
         if rows is None:
             rows = self._buckets[bucket] = array("i")

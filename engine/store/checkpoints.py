@@ -68,7 +68,7 @@ class Checkpoints:
             if at_most is not None and saved.received > at_most:
                 continue
             try:
-                return (saved.offset, self._read(saved)), passed
+                return (saved.offset, self.read(saved)), passed
             except (OSError, StoreError) as error:
                 passed.append(f"{saved.path}: this checkpoint cannot be read and was passed over ({error}).")
         return None, passed
@@ -86,7 +86,8 @@ class Checkpoints:
                 self._files.unlink(path)
             self._files.sync_folder(self.folder)
 
-    def _read(self, saved: Saved) -> bytes:
+    def read(self, saved: Saved) -> bytes:
+        """The state of one; raises ``OSError`` or ``StoreError`` where it is damaged or gone."""
         fd = self._files.open(saved.path, os.O_RDONLY)
         try:
             first = self._files.read(fd, _FIRST_BYTES, 0)

@@ -122,21 +122,31 @@ def read_header(files: Files, path: Path) -> Segment:
         files.close(fd)
 
 
-def read_folder(folder: Path) -> Iterator[Frame]:
-    """Every frame of a journal folder, oldest first, without opening the store: a running server does not mind. A frame
-    that is being written just now is left out. Raises ``StoreError`` on damage."""
+def read_folder(folder: Path, start: int | None = None) -> Iterator[Frame]:
+    """Every frame of a journal folder from record ``start`` on, oldest first, without opening the store: a running
+    server does not mind. A frame that is being written just now is left out. Raises ``StoreError`` on damage."""
+    segments, end, _ = span_of(folder)
+    if not segments:
+        return
+    files, start = Files(), segments[0].base if start is None else start
+    cursor, span = seek(segments, start), Span(start, end)
+    while cursor.offset < end:
+        frames, cursor = read_some(files, segments, cursor, span)
+        yield from frames
+
+
+def span_of(folder: Path) -> tuple[list[Segment], int, float]:
+    """The segments of a journal folder, and the offset after its last whole frame and that one's journal time (0 where
+    there is none)."""
     files = Files()
     with explained("read the journal", folder):
         paths = [folder / name for name in files.names(folder) if name.endswith(".seg")]
         segments = [read_header(files, path) for path in paths]
         if not segments:
-            return
+            return [], 0, 0.0
         fd = files.open(segments[-1].path, os.O_RDONLY)
         try:
-            end = scan(files, fd, segments[-1]).end
+            found = scan(files, fd, segments[-1])
+            return segments, found.end, found.received
         finally:
             files.close(fd)
-    cursor, span = seek(segments, segments[0].base), Span(segments[0].base, end)
-    while cursor.offset < end:
-        frames, cursor = read_some(files, segments, cursor, span)
-        yield from frames

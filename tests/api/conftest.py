@@ -25,6 +25,9 @@ from engine.model.record import Control, ProfileChange
 from engine.model.release import Release
 from engine.model.rule import MessageSpec, MessageText, OnEvent, Rule
 from engine.model.signal import Cause, Signal
+from engine.pipeline.fences import Wish
+from engine.pipeline.library import Compiled
+from engine.pipeline.runtime import RunTimeSet
 from engine.ports import MomentQuery, StoredMoment
 
 NOW = 1_795_508_200.0
@@ -98,6 +101,22 @@ class FakeSense:
         return [{"fence": "cafe", "state": "inside", "since": NOW, "visit": NOW}] if device == "d1" else []
 
 
+class FakeReleases:
+    """Holds nothing."""
+
+    def __init__(self) -> None:
+        self.findings: dict[str, Any] = {}
+
+    async def find(self, name: str) -> None:
+        return None
+
+    async def bundle(self, name: str) -> None:
+        return None
+
+    def changes(self, old: Any, new: Any) -> list[Any]:
+        return []
+
+
 class FakeEngine:
     """What the API asks of the runner; ``failure`` is raised by everything that would journal."""
 
@@ -105,8 +124,10 @@ class FakeEngine:
         self.config = config
         self.clock = ManualClock(NOW)
         self.store, self.feed, self.metrics = FakeStore(), FakeFeed(), Metrics()
+        self.releases = FakeReleases()
         self.taken: list[Signal] = []
         self.keys: set[tuple[str, int]] = set()
+        self.wishes: list[Wish] = []
         self.records: list[Any] = []
         self.failure: Exception | None = None
         self.gate = asyncio.Event()
@@ -114,8 +135,9 @@ class FakeEngine:
         rule = Rule("hello", (OnEvent("app_open"),), MessageSpec(MessageText(title="Hi")))
         fence = Fence("cafe", Circle(13.4, 52.5, 100))
         decide = SimpleNamespace(switches={}, audit=[])
-        state = SimpleNamespace(people={}, release="r1", decide=decide)
-        compiled = SimpleNamespace(release=Release("r1", (rule,)), fences=SimpleNamespace(fences={"cafe": fence}))
+        state = SimpleNamespace(people={}, release="r1", decide=decide, seen="r1", activations=[])
+        kiosk = Fence("kiosk", Circle(13.402, 52.5, 100), "Kiosk", ("shop",), source="run-time")
+        compiled = Compiled.of(Release("r1", (rule,), (fence,))).with_fences(RunTimeSet.of([kiosk]))
         self.core = SimpleNamespace(
             state=state, compiled=compiled, sense=FakeSense(), person_of=lambda device: f"person of {device}"
         )
@@ -128,6 +150,12 @@ class FakeEngine:
         self.keys |= {(s.device, s.key) for s in fresh}
         self.taken += fresh
         return len(fresh), len(signals) - len(fresh)
+
+    async def change_fences(self, wish: Wish) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.wishes.append(wish)
+        wish.count = len(wish.put) + len(wish.drop)
 
     async def submit(self, records: Sequence[Any], applied: bool = False) -> None:
         if self.failure is not None:
@@ -148,8 +176,16 @@ class FakeEngine:
     async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:
         return [{"rule": "hello", "would": "send", "signals": len(signals)}]
 
-    async def why(self, device: str, rule: str | None = None, at: float | None = None) -> dict[str, Any]:
-        return {"device": device, "rule": rule, "at": at}
+    async def why(
+        self, device: str, rule: str | None = None, at: float | None = None, window: float = 86400.0
+    ) -> dict[str, Any]:
+        return {"device": device, "rule": rule, "at": at, "window": window}
+
+    async def activate(self, bundle: Any, *args: Any) -> str:
+        if self.failure is not None:
+            raise self.failure
+        self.records.append((bundle, args))
+        return str(bundle.hash)
 
     def health(self) -> dict[str, Any]:
         return {"ready": self.failure is None, "problems": {}}

@@ -140,7 +140,7 @@ async def test_a_device_says_where_it_is(server):
 
 async def test_why_wants_a_device_and_a_known_rule(server):
     status, _, answer = await server.call("GET", "/v1/why?device=d1&rule=hello&at=2026-11-24T08:15:00Z")
-    assert (status, answer) == (200, {"device": "d1", "rule": "hello", "at": 1795508100.0})
+    assert (status, answer) == (200, {"device": "d1", "rule": "hello", "at": 1795508100.0, "window": 86400.0})
     assert (await server.call("GET", "/v1/why"))[0] == 400
     assert (await server.call("GET", "/v1/why?device=d1&at=noon"))[0] == 400
     status, _, answer = await server.call("GET", "/v1/why?device=d1&rule=helo")

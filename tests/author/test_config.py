@@ -126,7 +126,7 @@ def test_the_environment_wins(load):
         ("[decide]\nquiet_hours = 'night'\n", ":2 [decide] quiet_hours", "none"),
         ("[limits]\nbody = '8 megs'\n", ":2 [limits] body", "8MB"),
         ("[store]\nurl = 'redis://x'\n", ":2 [store] url", ""),
-        ("[match]\nengine = 'durable'\n", ":2 [match] engine", ""),
+        ("[match]\nengine = 'drools'\n", ":2 [match] engine", "durable, indexed"),
         ("[egress]\nallow = ['nowhere']\n", ":2 [egress] allow", "127.0.0.1/32"),
         ("[test]\nchannels = ['pus']\n[channels.push]\nadapter = 'x'\n", ":2 [test] channels", "Did you mean 'push'?"),
         ("[channels.push]\nurl = 'x'\n", ":1 [channels.push]", "adapter"),

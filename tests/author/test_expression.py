@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.author import expression
 from engine.author.expression import ExpressionError, parse
+from engine.author.report import TextError
 from engine.model.rule import Arith, Compare, Literal_, Logic, Name, Not
 
 TIER = Name(("profile", "tier"))
@@ -117,3 +119,43 @@ def test_any_text_is_an_expression_or_an_expression_error(parts):
     except ExpressionError as error:
         wrong = error
     assert wrong is None or (wrong.problem and wrong.column >= 1)
+
+
+@pytest.mark.parametrize("op", ["=", "!=", "<", "<=", ">", ">="])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "gold",
+        "3",
+        "0",
+        "12.50",
+        "0.0",
+        "1" * 15,
+        "1" * 16,
+        "007",
+        "true",
+        "null",
+        "exists",
+        "and",
+        "x_1",
+        "3a",
+        "profile",
+        "-3",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    "name", ["profile.a", "fence.weather.temp_c", "device.speed", "person.x", "profil.a", "profile"]
+)
+def test_a_simple_line_is_read_at_a_look_as_it_would_be_read_in_full(name, op, value):
+    text = f"{name} {op} {value}"
+
+    def outcome(read):
+        try:
+            return repr(read())
+        except TextError as error:
+            return error.problem, error.fix, error.column
+
+    assert outcome(lambda: expression._parse(text, (), None)) == outcome(
+        lambda: expression._Parser(text, (), None).parse()
+    )

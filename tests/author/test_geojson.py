@@ -68,6 +68,22 @@ def test_the_id_may_be_a_number_or_a_property():
     assert findings == []
 
 
+def test_hours_validity_and_crossing_are_read():
+    facts = {
+        "radius": 5,
+        "cross": True,
+        "schedule": "mon-fri 08:00-18:00",
+        "valid": "2026-11-01 to 2026-12-24",
+        "on_open": "ignore",
+    }
+    fences, findings = read(feature(POINT, **facts))
+    assert findings == []
+    (fence,) = fences
+    assert (fence.cross, fence.schedule, fence.on_open) == (True, "mon-fri 08:00-18:00", "ignore")
+    assert [(span.days, span.start, span.end) for span in fence.open] == [((0, 1, 2, 3, 4), 480, 1080)]
+    assert fence.valid == ("2026-11-01", "2026-12-24")
+
+
 @pytest.mark.parametrize(
     ("one", "code", "fix"),
     [
@@ -80,8 +96,12 @@ def test_the_id_may_be_a_number_or_a_property():
         (feature(POINT, "tag x", radius=5), "FENCE", "'tag'"),
         (feature(POINT, radius=5, tag="cafe"), "FENCE", "Did you mean 'tags'?"),
         (feature(POINT, radius=5, tags=[1]), "FENCE", "tags"),
-        (feature(POINT, radius=5, schedule="mon-fri"), "NOT_YET", ""),
-        (feature(POINT, radius=5, cross=True), "NOT_YET", ""),
+        (feature(POINT, radius=5, schedule="mon-fir 08:00-18:00"), "FENCE", "Write for example mon-fri"),
+        (feature(POINT, radius=5, schedule=["mon"]), "FENCE", "mon-fri 08:00-18:00"),
+        (feature(POINT, radius=5, schedule="holidays in DE"), "FENCE", "only_if"),
+        (feature(POINT, radius=5, valid="2026-12-24 to 2026-11-01"), "FENCE", "2026-11-01 to 2026-12-24"),
+        (feature(POINT, radius=5, on_open="maybe"), "FENCE", "ignore"),
+        (feature(POINT, radius=5, cross="yes"), "FENCE", '"cross": true'),
         (feature(POINT, radius=5, dwell="soon"), "FENCE", "15 minutes"),
         (feature(POINT, radius=5, metadata=[1]), "FENCE", "metadata"),
         (feature(POINT, radius=5, big=10**30), "FENCE", "text"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.author import project
 from engine.author.bundle import Bundle
+from engine.author.checking import check
 from engine.author.config import load_config
 from engine.author.watch import Watcher
 from engine.errors import AuthorError, HerenowError
@@ -30,7 +31,7 @@ def folder(tmp_path):
     (tmp_path / "geofences").mkdir()
     (tmp_path / "config.toml").write_text("")
     (tmp_path / "rules" / "hello.yaml").write_text(RULE)
-    (tmp_path / "rules" / "hello.test.yaml").write_text("a scenario: {")
+    (tmp_path / "rules" / "hello.test.yaml").write_text("# no scenarios yet\n")
     (tmp_path / "rules" / ".hidden.yaml").write_text("{")
     (tmp_path / "rules" / "more" / "x.yml").write_text("# nothing yet\n")
     (tmp_path / "geofences" / "city.geojson").write_text(fence())
@@ -64,9 +65,9 @@ def test_the_hash_and_the_findings_do_not_depend_on_the_hash_seed(folder):
         RULE.replace("enters: cafe", "enters: [cafee, tag x]").replace("hello", "b")
     )
     code = (
-        "import sys, pathlib\nfrom engine.author import config, project\n"
+        "import sys, pathlib\nfrom engine.author import checking, config, project\n"
         "c = config.load_config(pathlib.Path(sys.argv[1]), {})\n"
-        "print(project.read_bundle(c).hash, *map(str, project.check(c)), sep='\\n')"
+        "print(project.read_bundle(c).hash, *map(str, checking.check(c)), sep='\\n')"
     )
     command = [sys.executable, "-c", code, str(folder / "config.toml")]
     printed = [
@@ -92,7 +93,7 @@ def test_check_says_everything_in_the_promised_shape(config, folder):
     )
     (folder / "geofences" / "small.geojson").write_text(fence(20, "kiosk"))
     (folder / "rules" / "big.yaml").write_bytes(b"#" * 1_000_001)
-    findings = project.check(config)
+    findings = check(config)
     assert [(f.file, f.line, f.column, f.severity, f.code) for f in findings] == [
         ("geofences/small.geojson", 1, 1, "warning", "TOO_IMPRECISE"),
         ("rules/bad.yaml", 2, 3, "warning", "NO_CONVERSION"),
@@ -110,17 +111,17 @@ def test_an_empty_project_is_a_release_without_rules(tmp_path):
     config = load_config(tmp_path / "config.toml", {})
     release, _ = project.compile_bundle(project.read_bundle(config))
     assert (release.rules, release.fences) == ((), ())
-    assert [f.code for f in project.check(config)] == ["EMPTY"]
+    assert [f.code for f in check(config)] == ["EMPTY"]
 
 
 def test_fences_that_share_an_id_are_told_over_files(config, folder):
     (folder / "geofences" / "two.geojson").write_text(fence())
-    assert [(f.code, f.file) for f in project.check(config)] == [("DUPLICATE_FENCE", "geofences/two.geojson")]
+    assert [(f.code, f.file) for f in check(config)] == [("DUPLICATE_FENCE", "geofences/two.geojson")]
 
 
 def test_a_broken_fence_file_does_not_make_its_fences_unknown(config, folder):
     (folder / "geofences" / "city.geojson").write_text("{")
-    assert [f.code for f in project.check(config)] == ["JSON"]
+    assert [f.code for f in check(config)] == ["JSON"]
 
 
 def test_the_watcher_tells_a_change_once(config, folder):

@@ -158,11 +158,35 @@ def test_events_wake_a_rule(rule):
     assert [t.event for t in found.when if isinstance(t, OnEvent)] == ["app_open", "purchase"]
 
 
-@pytest.mark.parametrize("kind", ["crosses", "approaches", "schedule", "after", "sequence"])
-def test_what_comes_later_is_said_to_come_later(rule, kind):
-    _, findings = rule(head=f"when:\n      {kind}: tag cafe")
-    assert told(findings) == [("NOT_YET", 7, 7)]
-    assert "later version" in findings[0].problem
+@pytest.mark.parametrize(
+    ("line", "near"),
+    [
+        ("crosses: tag cafe or depot", ("cross", 0.0, 0.0)),
+        ("approaches: tag cafe, within 300 m", ("approach", 0.0, 300.0)),
+        ("approaches: depot, within 1.5 km", ("approach", 0.0, 1500.0)),
+        ("approaches: depot, within 5 minutes", ("approach", 300.0, 0.0)),
+    ],
+)
+def test_passing_through_and_coming_near_wake_a_rule(rule, line, near):
+    found, findings = rule(head=f"when:\n      {line}")
+    assert findings == []
+    assert [(t.kind, t.seconds, t.metres) for t in found.when] == [near]
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ("approaches: depot", "Write: depot, within 300 m"),
+        ("approaches: depot, at 300 m", "Write: depot, within 300 m"),
+        ("approaches: depot, within 30 km", "at most 20 km"),
+        ("approaches: depot, within 3 hours", "at most 60 minutes"),
+        ("crosses: depot, within 300 m", "or"),
+    ],
+)
+def test_a_wrong_approach_names_the_fix(rule, line, fix):
+    _, findings = rule(head=f"when:\n      {line}")
+    assert [finding.severity for finding in findings] == ["error"]
+    assert fix in findings[0].fix
 
 
 def test_conditions_nest(rule):
@@ -211,7 +235,7 @@ def test_conditions_nest(rule):
         ("did: two words, in the last day", "BAD_VALUE", 14, "EVENT"),
         ("did: purchase where amount > 3, in the last day", "EXPRESSION", 29, "Did you mean event.amount?"),
         ("did: purchase, 3 times, in the last day", "BAD_VALUE", 14, "at least N times"),
-        ("sequence: [a, b]", "NOT_YET", 9, ""),
+        ("sequence: [a, b]", "WRONG_TYPE", 20, "enters: tag shop"),
         ("device.batery < 0.3", "EXPRESSION", 9, "device.battery"),
     ],
 )

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.author.checking import check
 from engine.author.config import load_config
 from engine.author.geojson import read_fences
 from engine.author.project import compile_bundle, read_bundle
@@ -26,7 +27,7 @@ from engine.model.config import Channel, Config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-NOT_RUN = 7
+NOT_RUN = 6
 """Blocks marked ``not-run``: they set up a machine, run until stopped, or need a file that only the reader has."""
 
 _BLOCK = re.compile(r"^```(\S*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -77,16 +78,38 @@ def test_blocks_that_cannot_run_are_counted():
     assert len([b for b in BLOCKS if not b.runs]) == NOT_RUN
 
 
-@of("yaml")
+SCENARIOS = [b for b in BLOCKS if b.language == "yaml" and re.search("^scenarios:", b.text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "yaml" and b not in SCENARIOS], ids=str)
 def test_rules_compile_in_the_demo_city(block: Block, tmp_path: Path):
     config = city(tmp_path)
-    (Path(config.paths.rules) / "example.yaml").write_text(block.text)
-    release, findings = compile_bundle(read_bundle(config))
-    own = set(re.findall(r"^  ([\w-]+):$", block.text, re.MULTILINE))
+    catalogue = re.match(r"# rules/((?:schema|segments|offers|journeys)\.yaml)\n", block.text)
+    name = catalogue[1] if catalogue else "example.yaml"
+    (Path(config.paths.rules) / name).write_text(block.text)
+    release, _ = compile_bundle(read_bundle(config))
+    findings = check(config)
+    own = set() if catalogue else set(re.findall(r"^  ([\w-]+):$", block.text, re.MULTILINE))
     assert own <= {rule.id for rule in release.rules}
-    assert [
-        str(f) for f in findings if "example.yaml" in f.file and f.severity != "info" and f.code != "NO_CONVERSION"
-    ] == []
+    assert [str(f) for f in findings if name in f.file and f.severity != "info" and f.code != "NO_CONVERSION"] == []
+
+
+@pytest.mark.parametrize("block", SCENARIOS, ids=str)
+def test_scenarios_come_out_as_they_say(block: Block, tmp_path: Path):
+    """In the demo city, with the rule files that the same page shows."""
+    from engine.author.scenario_files import read_files
+    from engine.scenario import for_scenarios, run_all
+
+    config = city(tmp_path)
+    for other in (b for b in BLOCKS if b.page == block.page):
+        if named := re.match(r"# (rules/[\w-]+\.yaml)\n", other.text):
+            (tmp_path / named[1]).write_text(other.text)
+    (tmp_path / "example.test.yaml").write_text(block.text)
+    read = read_files(config, [str(tmp_path / "example.test.yaml")])
+    assert read.findings == []
+    results = list(run_all(for_scenarios(compile_bundle(read_bundle(config))[0]), read.scenarios))
+    assert results
+    assert [(r.scenario.name, r.failures) for r in results if not r.ok] == []
 
 
 def city(folder: Path) -> Config:
@@ -257,6 +280,8 @@ def test_a_reader_can_follow_the_page(page: Path, sandbox: Sandbox):
             rule = re.search(r"^  ([\w-]+):$", block.text, re.MULTILINE)
             assert rule is not None
             sandbox.until("/v1/rules", f'"{rule[1]}"')
+        elif named := re.match(r"# (rules/[\w-]+\.test\.yaml)\n", block.text):
+            (sandbox.folder / named[1]).write_text(block.text)
         if block.language == "sh" and block.runs:
             done = sandbox.shell(block.text)
             assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"

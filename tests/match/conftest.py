@@ -11,6 +11,7 @@ from engine.model.fence import Circle, Fence
 from engine.model.person import Person, Position
 from engine.model.rule import Segment
 from engine.model.signal import Cause
+from tests.match import engines
 
 NOW = 1_795_508_100.0  # Tuesday 2026-11-24 08:15 UTC
 
@@ -63,3 +64,12 @@ def situation(world: FakeWorld, cafe: Fence) -> Situation:
         zone=ZoneInfo("UTC"),
         world=world,
     )
+
+
+@pytest.fixture(params=engines.ENGINES)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test runs with each matcher."""
+    if request.param == "durable":
+        engines.need_durable()
+    monkeypatch.setattr(engines, "chosen", request.param)
+    return str(request.param)

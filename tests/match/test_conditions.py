@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.match import Matcher, Situation
+from engine.match import Situation
 from engine.model.fence import Circle, Fence
 from engine.model.moment import Check
 from engine.model.person import Happened, Position, Visit
@@ -33,6 +33,9 @@ from engine.model.rule import (
     Visited,
 )
 from engine.model.signal import Cause
+from tests.match import engines
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 DAY = 86_400.0
 TUESDAY = 1_795_478_400.0  # 2026-11-24 00:00 UTC
@@ -48,7 +51,7 @@ def ask(
     s: Situation, *only_if: Condition, unless: tuple[Condition, ...] = (), **more: Any
 ) -> tuple[bool | None, tuple[Check, ...]]:
     rule = Rule("r", (OnEvent("e"),), MessageSpec(MessageText("x")), only_if=only_if, unless=unless)
-    (compiled,) = Matcher.compile(Release("h", (rule,), FENCES, **more)).rules
+    (compiled,) = engines.compiled(Release("h", (rule,), FENCES, **more)).rules
     return compiled.holds(s), compiled.explain(s)
 
 

@@ -47,7 +47,7 @@ class World:
 matcher = Matcher.compile(Release("h", rules, fences, segments=segments))
 print(list(matcher.dwells.items()))
 visits = [Visit("f4", "d", 1.0, lost=True), Visit("f1", "d", 2.0, lost=True)]
-person = Person("p", Profile({"tier": 0.5}), visits=visits)
+person = Person("p", Profile({"tier": 0.5}), stays=visits)
 for fence in fences:
     cause = Cause("c", "enter", 5.0, fence=fence.id)
     s = Situation(5.0, 5.0, cause, person, "d", None, fence, None, ZoneInfo("UTC"), World())

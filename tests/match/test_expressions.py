@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.match import Matcher, Situation
+from engine.match import Situation
 from engine.model.moment import Check
 from engine.model.person import Happened, Position
 from engine.model.reason import Reason
@@ -25,12 +25,15 @@ from engine.model.rule import (
     Rule,
 )
 from engine.model.signal import Cause, Signal
+from tests.match import engines
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 def ask(expr: Expr, s: Situation) -> tuple[bool | None, tuple[Check, ...]]:
     line = Expression(expr=expr, text="the line", where="rules/x.yaml:7")
     rule = Rule("r", (OnEvent("e"),), MessageSpec(MessageText("x")), only_if=(line,))
-    (compiled,) = Matcher.compile(Release("h", (rule,))).rules
+    (compiled,) = engines.compiled(Release("h", (rule,))).rules
     return compiled.holds(s), compiled.explain(s)
 
 
@@ -199,14 +202,14 @@ def test_lines_that_differ_only_in_the_kind_of_their_constant_stay_apart(situati
         )
         for i, c in enumerate(constants)
     )
-    compiled = Matcher.compile(Release("h", rules)).rules
+    compiled = engines.compiled(Release("h", rules)).rules
     assert [one.holds(situation) for one in compiled] == [True, None, True, None]
 
 
 def test_equal_lines_of_two_rules_keep_their_own_text_and_place(situation: Situation) -> None:
     lines = [Expression(expr=compare("profile.x", "=", 1), text=f"line {i}", where=f"a.yaml:{i}") for i in (1, 2)]
     rules = tuple(Rule(line.text, (OnEvent("e"),), MessageSpec(MessageText("x")), only_if=(line,)) for line in lines)
-    checks = [one.explain(situation)[0] for one in Matcher.compile(Release("h", rules)).rules]
+    checks = [one.explain(situation)[0] for one in engines.compiled(Release("h", rules)).rules]
     assert [(check.name, check.where) for check in checks] == [("line 1", "a.yaml:1"), ("line 2", "a.yaml:2")]
 
 
@@ -307,3 +310,9 @@ def test_looking_at_history_leaves_the_situation_as_it_was(situation: Situation)
     situation.person.events.append(Happened("e", situation.device_now - 1.0, {"amount": 1}))
     ask(compare("event.amount", "=", 1), situation)
     assert situation.happened is None
+
+
+def test_a_result_too_large_to_be_a_number_is_unknown(situation: Situation) -> None:
+    situation.person.profile.attributes["x"] = 10**200
+    square = Arith("*", name("profile.x"), name("profile.x"))
+    assert ask(Compare(">", square, Literal_(1)), situation)[0] is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.match import Matcher, Situation
+from engine.match import Situation
 from engine.model.fence import Circle, Fence
 from engine.model.moment import Check
 from engine.model.person import Visit
@@ -24,13 +24,16 @@ from engine.model.rule import (
     Target,
     Visited,
 )
+from tests.match import engines
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 FENCES = (Fence("office", Circle(13.6, 52.5, 50.0), tags=("work",)),)
 
 
 def ask(s: Situation, condition: Condition, segments: dict[str, Segment]) -> tuple[bool | None, tuple[Check, ...]]:
     rule = Rule("r", (OnEvent("e"),), MessageSpec(MessageText("x")), only_if=(condition,))
-    (compiled,) = Matcher.compile(Release("h", (rule,), FENCES, segments=segments)).rules
+    (compiled,) = engines.compiled(Release("h", (rule,), FENCES, segments=segments)).rules
     return compiled.holds(s), compiled.explain(s)
 
 

@@ -33,3 +33,12 @@ def test_what_the_project_needs_is_pinned():
 def test_what_is_installed_for_tests_contains_what_is_installed_for_running():
     pins = [set(re.findall(r"^([\w.-]+==[^\s;\\]+)", text, re.MULTILINE)) for text in FILES.values()]
     assert pins[0] <= pins[1]
+
+
+def test_the_second_matcher_is_pinned_apart_as_the_extra_says():
+    text = (ROOT / "requirements" / "durable.txt").read_text("utf-8")
+    (extra,) = PROJECT["project"]["optional-dependencies"]["durable"]
+    assert re.findall(r"^([\w.-]+==[\w.]+)", text, re.MULTILINE) == [extra.partition(";")[0].strip()]
+    assert "--hash=sha256:" in text
+    assert re.findall(r"://|--index|--extra|--find-links|file:", text) == []
+    assert "setuptools" in re.findall(r"^([\w.-]+)==", FILES["dev"], re.MULTILINE)

@@ -14,23 +14,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.author.project import Bundle
+from engine.model.fence import Circle, Fence
 from engine.model.record import (
     Attempt,
     ContextChange,
     Control,
     Feedback,
+    FenceChange,
     Frame,
     Genesis,
     ProfileChange,
     Record,
     ReleaseChange,
+    ScheduleDue,
     Tick,
 )
 from engine.model.release import DecidePolicy, Policy
 from engine.model.signal import Reported, Signal
+from engine.pipeline import scheduled
 from engine.pipeline.core import Core
-from engine.pipeline.library import Compiled
+from engine.pipeline.library import Compiled, place
 from engine.pipeline.releases import compile_all
+from engine.pipeline.runtime import RunTimeSet
 from engine.pipeline.state import Checkpoint, decode_checkpoint, encode_checkpoint
 from engine.sense import Sense
 
@@ -62,11 +67,57 @@ rules:
       per_person: 2 per 1 hours
       total: 50 per day
     control_group: 20%
+    canary: 80%
     conversion:
       event: purchase
     message:
       channels: console, then inbox
       body: "Still here, {{ profile.first_name | default: 'you' }}?"
+  quarter:
+    purpose: service
+    cooldown: 20m
+    when:
+      - schedule: every 15 minutes
+        in: project
+      - schedule: every 30 minutes
+        to: tag cafe
+    message:
+      body: A quarter of an hour has passed
+  follow:
+    purpose: service
+    cooldown: 0s
+    when:
+      - after: hello opened, within 20 minutes
+      - after: stay not clicked, within 5 minutes
+      - after: basket delivered
+      - after: hello not converted, within 10 minutes
+    message:
+      body: "More of {{ fence.name | default: 'it' }}"
+  path:
+    priority: 90
+    purpose: service
+    cooldown: 0s
+    when:
+      event: basket_left
+    only_if:
+      - sequence:
+          - enters: tag cafe, in the last 2 hours
+          - event: purchase where event.value > 2, within 1 hour
+          - event: basket_left, within 1 hour
+    message:
+      body: All the way
+  near:
+    purpose: service
+    cooldown: 0s
+    when:
+      - crosses: tag cafe or office
+      - approaches: tag cafe, within 250 m
+      - approaches: office, within 5 minutes
+      - event: complaint
+    only_if:
+      - device.stopped = false or device.stopped_for > 200
+    message:
+      body: Not far
   basket:
     purpose: service
     when:
@@ -79,7 +130,8 @@ rules:
 
 FENCES = b"""{"type":"FeatureCollection","features":[
  {"type":"Feature","id":"cafe-a","properties":{"name":"A","tags":["cafe"],"radius":150},"geometry":{"type":"Point","coordinates":[13.405,52.52]}},
- {"type":"Feature","id":"cafe-b","properties":{"name":"B","tags":["cafe"],"radius":120},"geometry":{"type":"Point","coordinates":[13.409,52.521]}},
+ {"type":"Feature","id":"cafe-b","properties":{"name":"B","tags":["cafe"],"radius":120,
+  "schedule":"08:00-08:40, 09:30-11:00"},"geometry":{"type":"Point","coordinates":[13.409,52.521]}},
  {"type":"Feature","id":"office","properties":{"name":"Office"},"geometry":{"type":"Polygon","coordinates":[[[13.41,52.518],[13.416,52.518],[13.416,52.522],[13.41,52.522],[13.41,52.518]]]}}
 ]}"""
 
@@ -89,8 +141,17 @@ def bundle(window: float = 0.0, rules: bytes = RULES) -> Bundle:
     return Bundle({"geofences/city.geojson": FENCES, "rules/all.yaml": rules}, policy)
 
 
+KIOSK = Fence("kiosk", Circle(13.4065, 52.5203, 140.0), "Kiosk", ("cafe",), source="run-time")
+YARD = Fence("yard", Circle(13.412, 52.5195, 200.0), "Yard", ("office",), dwell=(120.0,), source="run-time")
+SETS = (RunTimeSet.of([]), RunTimeSet.of([KIOSK]), RunTimeSet.of([KIOSK, YARD]), RunTimeSet.of([YARD]))
+
+
 def library(*bundles: Bundle) -> dict[str, Compiled]:
-    return {b.hash: compile_all(b)[0] for b in bundles}
+    """Every release, alone and with every run-time fence set."""
+    found = {b.hash: compile_all(b)[0] for b in bundles}
+    for name in list(found):
+        found |= {place(name, s.hash): found[name].with_fences(s) for s in SETS if s.hash}
+    return found
 
 
 def journal(seed: int, releases: Sequence[str], length: int = 400) -> list[tuple[float, Record]]:
@@ -118,7 +179,10 @@ def journal(seed: int, releases: Sequence[str], length: int = 400) -> list[tuple
             ContextChange("cafe-a", {"weather": {"temp_c": rng.randrange(30)}}, 600.0),
             Feedback(f"f{n}", "purchase", now, person=f"p{rng.randrange(6)}", value=3.0),
             Control(rng.choice(["pause", "resume"]), "rule", "hello", drop=rng.random() < 0.5),
-            ReleaseChange(rng.choice(releases)),
+            ReleaseChange(rng.choice(releases), "ann", "why", rng.choice(["folder", "push", "staged"]), "mira"),
+            FenceChange(rng.choice(SETS).hash),
+            ScheduleDue(now - now % 900, (("quarter", "Europe/Berlin"), ("quarter", "UTC"))),
+            ScheduleDue(now - now % 900, (("nobody", "UTC"), ("quarter", "UTC"))),
         ])  # fmt: skip
         records.append((now, other if rng.random() < 0.2 else signal))
     return records
@@ -153,7 +217,7 @@ def with_attempts(
     """The journal as it would have become: each notification gets an attempt result a while later."""
     rng, core = random.Random(seed), Core(lib)
     out: list[tuple[float, Record]] = []
-    waiting: list[tuple[float, Attempt]] = []
+    waiting: list[tuple[float, Attempt | Feedback]] = []
     for received, record in records:
         for due in [w for w in waiting if w[0] <= received]:
             waiting.remove(due)
@@ -166,6 +230,10 @@ def with_attempts(
             waiting.append(
                 (received + 3, Attempt(n.id, n.moment, n.person, n.channel, 1, outcome, received, retry_at=retry))
             )
+            kind = rng.choice(["opened", "clicked", "delivered", "useful", None])
+            if kind is not None:
+                at = received + rng.choice([1.5, 60.5, 899.5])  # never with a schedule: which was first is not told
+                waiting.append((at, Feedback(f"{kind}{n.id}", kind, at, n.id, n.person)))
     return out
 
 
@@ -187,13 +255,15 @@ def test_batches_and_restarts_never_show(
 ) -> None:
     one, two = bundle(window), bundle(window, RULES.replace(b"for 5 minutes", b"for 8 minutes"))
     lib = library(one, two)
-    records = with_attempts(journal(seed, [one.hash, two.hash]), lib, seed)
-    whole = effects_of(Core(lib), frames_of(records, ()), 10_000)
-    frames = frames_of(records, sorted(cuts))
-    core, pieces, last = Core(lib), [], 0
-    for stop in [*sorted(r for r in restarts if r < len(frames)), len(frames)]:
-        pieces += effects_of(core, frames[last:stop], group)
-        core, last = restarted(core, lib), stop
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduled, "CALLED", 4)  # a dozen people are too many for one step
+        records = with_attempts(journal(seed, [one.hash, two.hash]), lib, seed)
+        whole = effects_of(Core(lib), frames_of(records, ()), 10_000)
+        frames = frames_of(records, sorted(cuts))
+        core, pieces, last = Core(lib), [], 0
+        for stop in [*sorted(r for r in restarts if r < len(frames)), len(frames)]:
+            pieces += effects_of(core, frames[last:stop], group)
+            core, last = restarted(core, lib), stop
     assert sorted(pieces) == whole
 
 

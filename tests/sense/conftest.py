@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from engine.sense import FenceSet, Sense
 
 LAT, LON = 52.5, 13.4
 NORTH = 111_267.0  # metres per degree of latitude there
+EAST = NORTH * math.cos(math.radians(LAT)) * 1.00337
 START = 1_000_000.0
 DELAY = 3.0  # the journal hears of a signal three seconds after it was made
 
@@ -20,18 +22,20 @@ DELAY = 3.0  # the journal hears of a signal three seconds after it was made
 class Town:
     """Fences, a ``Sense`` over them, and the transitions so far as readable tuples."""
 
-    def __init__(self, fences: Sequence[Fence], policy: SensePolicy | None = None, dwells: dict | None = None) -> None:
+    def __init__(
+        self, fences: Sequence[Fence], policy: SensePolicy | None = None, dwells: dict | None = None, **wants: Any
+    ) -> None:
         self.policy = policy or SensePolicy(min_outside=0.0)
-        self.fences = FenceSet.compile(fences, dwells)
+        self.fences = FenceSet.compile(fences, dwells, **wants)
         self.sense = Sense(self.policy)
         self.sense.use(self.fences, self.policy)
         self.seen: list[Transition] = []
 
     def signal(self, t: float, metres: float | None = None, **fields: object) -> Signal:
         """A signal at ``t`` seconds after the start, ``metres`` north of the place (None: without a fix)."""
-        device = str(fields.pop("device", "d"))
+        device, east = str(fields.pop("device", "d")), float(fields.pop("east", 0.0))  # type: ignore[arg-type]
         if metres is not None:
-            fields |= {"lat": LAT + metres / NORTH, "lon": LON}
+            fields |= {"lat": LAT + metres / NORTH, "lon": LON + east / EAST}
             fields.setdefault("accuracy", 0.0)
         return Signal(device, START + t, 0, **fields)  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from engine.model.fence import Circle, Corridor, Fence, Polygons
 from engine.model.release import SensePolicy
+from engine.model.rule import DayTime
 from engine.model.signal import Reported, Signal
 from engine.sense import FenceSet, Sense
 
@@ -25,7 +26,12 @@ FENCES = [
         catchment=20.0,
     ),
     Fence("far", Circle(LON + 5, LAT, 150.0)),
+    Fence("g", Circle(LON + 0.001, LAT + 0.0012, 40.0), cross=True),
+    Fence("h", Circle(LON - 0.0005, LAT + 0.0003, 90.0), open=(DayTime(tuple(range(7)), 820, 900),)),
+    Fence("i", Circle(LON, LAT + 0.001, 120.0), open=(DayTime((0, 2), 0, 1440),), on_open="ignore", dwell=(30.0,)),
+    Fence("j", Circle(LON + 0.0004, LAT, 60.0), valid=("1970-01-12", "1970-01-12"), cross=True),
 ]
+WANTS = {"crosses": {"c", "b"}, "approaches": {"b": (-240.0, 60.0), "far": (5000.0,), "g": (-60.0, 90.0)}}
 POLICIES = [
     SensePolicy(),
     SensePolicy(min_inside=15.0, silence=200.0, resume_within=400.0),
@@ -53,7 +59,9 @@ def journey(seed: int, steps: int) -> list[tuple[Signal | None, float]]:
         reported = Reported(rng.choice(["enter", "exit", "dwell"]), rng.choice("abq")) if rng.random() < 0.05 else None
         if rng.random() < 0.1:
             fix = {"event": "open", "battery": 0.5}
-        journal.append((Signal(device, at, key, reported=reported, speed=rng.random(), **fix), t))
+        heading = rng.choice([None, rng.uniform(0, 360)])
+        speed = rng.choice([None, rng.random() * 3])
+        journal.append((Signal(device, at, key, reported=reported, speed=speed, heading=heading, **fix), t))
     return journal
 
 
@@ -63,7 +71,7 @@ ACCURACIES = [None, 0.0, 5.0, 20.0, 60.0, 200.0, 3000.0]
 def play(journal, policy, cuts=frozenset(), restarts=frozenset()):
     """Run a journal. ``cuts``: indexes before which a segment ends though it need not. Returns all that can be seen,
     transitions with their place in the journal."""
-    fences = FenceSet.compile(FENCES)
+    fences = FenceSet.compile(FENCES, **WANTS)
     sense = Sense(policy)
     sense.use(fences, policy)
     seen, dues, places, signals = [], [], [], []
@@ -98,12 +106,24 @@ def test_cuts_and_restarts_never_show(seed, policy, every, restart):
     assert play(journal, policy, frozenset(range(0, 121, every)) | restart, restart) == whole
 
 
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), policy=st.sampled_from(POLICIES))
+def test_few_signals_and_many_go_by_one_arithmetic(seed, policy):
+    """Plain numbers for a handful of signals, columns for many: the same transitions and state, bit by bit."""
+    journal = journey(seed, 150)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.sense.sense.FEW", 0)
+        columns = play(journal, policy)
+        patch.setattr("engine.sense.sense.FEW", 10**9)
+        assert play(journal, policy) == columns
+
+
 def test_the_journeys_are_not_boring():
     kinds = set()
     for seed in range(8):
         for policy in POLICIES:
             kinds |= {t.kind for t in play(journey(seed, 200), policy)[0]}
-    assert kinds == {"enter", "exit", "dwell", "lost", "resumed", "ended"}
+    assert kinds == {"enter", "exit", "dwell", "lost", "resumed", "ended", "cross", "approach"}
 
 
 def test_who_else_is_in_the_batch_does_not_matter():

@@ -10,9 +10,9 @@ from engine.model.fence import Circle, Corridor, Fence, Polygons
 from engine.model.release import SensePolicy
 from engine.sense import FenceSet
 from engine.sense.arithmetic import exp_negative, sin_cos
-from engine.sense.fences import EITHER, Thresholds
 from engine.sense.fixes import Fixes
 from engine.sense.mass import circle_mass, edges_mass
+from engine.sense.verdict import EITHER, INSIDE, OUTSIDE, Fix, Judge, Pairs, Thresholds
 
 EAST, NORTH = 67_900.0, 111_267.0  # metres per degree, near enough for laying out shapes
 LAT, LON = 52.5, 13.4
@@ -171,14 +171,79 @@ def test_the_shortcuts_never_disagree_with_the_mass():
         LON + rng.uniform(-0.003, 0.003, n), LAT + rng.uniform(-0.002, 0.002, n), 10 ** rng.uniform(0, 2.5, n)
     )
     at, which = np.repeat(np.arange(n), 2), np.tile([0, 1], n)
-    limits = Thresholds(SensePolicy())
-    verdicts = fences.judge(fixes, at, which, np.full(2 * n, EITHER), limits)
     _, metres = fences.measure(fixes, at, which)
     mass = fences.mass(fixes, at, which, metres)
+    limits = Thresholds(SensePolicy())
     clear = (np.abs(mass - limits.enter) > 0.002) & (np.abs(mass - limits.exit) > 0.002)
     assert clear.mean() > 0.95
-    assert np.array_equal(verdicts.into[clear], (mass >= limits.enter)[clear])
-    assert np.array_equal(verdicts.out[clear], (mass <= limits.exit)[clear])
+    for known, wanted in (
+        (OUTSIDE, mass >= limits.enter),
+        (INSIDE, mass <= limits.exit),
+        (EITHER, np.ones(2 * n, np.bool_)),
+    ):
+        found, _ = judged(fences, fixes, at, which, known)
+        told = np.array([(fix, fence) in found for fix, fence in zip(at.tolist(), which.tolist(), strict=True)])
+        assert np.array_equal(told[clear], wanted[clear])
+    verdicts = [found[fix, fence] for fix, fence in zip(at.tolist(), which.tolist(), strict=True)]
+    assert np.array_equal(np.array([v.into for v in verdicts])[clear], (mass >= limits.enter)[clear])
+    assert np.array_equal(np.array([v.out for v in verdicts])[clear], (mass <= limits.exit)[clear])
+
+
+def judged(fences, fixes, at, which, known):
+    """What ``Judge`` tells of pairs, all known alike: in columns, and one by one."""
+    judge = Judge(fences, SensePolicy())
+    nothing = np.zeros(0, np.int64)
+    pairs = Pairs(at, which, np.full(len(at), known), np.zeros(len(at)), nothing, np.zeros(0), np.zeros(0))
+    columns = {(fix, fence): evidence for fix, fence, evidence in judge.many(fixes, pairs)}
+    ones = {}
+    for fix, fence in zip(at.tolist(), which.tolist(), strict=True):
+        one = Fix.of(float(fixes.lon[fix]), float(fixes.lat[fix]), float(fixes.accuracy[fix]))
+        evidence = judge.one(one, fence, known)
+        if evidence is not None:
+            ones[fix, fence] = evidence
+    return columns, ones
+
+
+@pytest.mark.parametrize("known", [OUTSIDE, INSIDE, EITHER])
+def test_one_by_one_and_in_columns_are_the_same_to_the_last_bit(known):
+    rng = np.random.default_rng(6)
+    fences = FenceSet.compile(list(zoo(rng)))
+    n = 1500
+    lon, lat = LON + rng.uniform(-0.003, 0.003, n), LAT + rng.uniform(-0.002, 0.002, n)
+    accuracy = np.where(rng.random(n) < 0.1, 0.0, 10 ** rng.uniform(0, 2.5, n))
+    corners = np.array(fences.fences["star"].shape.parts[0][0])
+    lon[:40], lat[:40] = corners[:40, 0], corners[:40, 1]
+    lat[40:60] = rng.uniform(79, 81, 20)
+    lon[60:80] += 360.0 * rng.integers(-1, 2, 20)
+    fixes = Fixes(lon, lat, accuracy)
+    count = len(fences.ids)
+    columns, ones = judged(fences, fixes, np.repeat(np.arange(n), count), np.tile(np.arange(count), n), known)
+    assert columns == ones
+    assert len(ones) > 500
+
+
+def zoo(rng):
+    """Fences of every kind around one place."""
+
+    def ring(vertices, size):
+        angle = np.sort(rng.uniform(0, 2 * np.pi, vertices))
+        radius = rng.uniform(0.5, 1.0, vertices) * size
+        chain = [
+            (LON + r * math.cos(a) / EAST, LAT + r * math.sin(a) / NORTH) for r, a in zip(radius, angle, strict=True)
+        ]
+        return (*chain, chain[0])
+
+    yield Fence("star", Polygons(((ring(40, 200.0),),)))
+    yield Fence("tiny", Polygons(((ring(5, 9.0),),)))
+    yield Fence("long", Polygons(((ring(300, 180.0), ring(12, 30.0)),)))
+    yield Fence("caught", Polygons(((ring(10, 60.0),),)), catchment=30.0)
+    yield Fence("round", Circle(LON, LAT, 90.0))
+    yield Fence("dot", Circle(LON, LAT, 4.0))
+    yield Fence("vast", Circle(LON, LAT, 400_000.0))
+    yield Fence("road", Corridor(((LON - 0.01, LAT), (LON, LAT + 0.0005), (LON + 0.01, LAT)), 25.0))
+    yield Fence("thread", Corridor(((LON - 0.01, LAT), (LON + 0.01, LAT)), 0.0))
+    yield Fence("cap", Polygons((((-180.0, 60.0), (180.0, 60.0), (180.0, 90.0), (-180.0, 90.0), (-180.0, 60.0)),)))
+    yield Fence("nothing", Polygons((((LON, LAT), (LON + 0.001, LAT), (LON, LAT)),)))
 
 
 def test_own_arithmetic_is_right():

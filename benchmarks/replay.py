@@ -1,0 +1,132 @@
+"""Signals per second of ``herenow replay --diff``: two runs in lock step over a journal.
+
+    python -m benchmarks.replay [--signals 300000] [--fences 1000] [--devices 2000]
+
+One run alone is measured beside it (``--estimate``), and what "why" costs on the same past: how long it takes, and the
+longest time for which it kept the event loop.
+"""
+
+import argparse
+import asyncio
+import random
+import tempfile
+from pathlib import Path
+
+from engine.author.config import load_config
+from engine.author.project import read_bundle
+from engine.cli.histories import Shelf
+from engine.cli.replaying import Wanted, compared, estimate
+from engine.clock import ManualClock, monotonic
+from engine.ingest.dedupe import Recent
+from engine.model.record import Genesis, ReleaseChange
+from engine.model.signal import Signal
+from engine.pipeline.core import Core
+from engine.pipeline.releases import Releases
+from engine.pipeline.state import Checkpoint, encode_checkpoint
+from engine.pipeline.why import Questions
+from engine.store.embedded import EmbeddedStore
+
+START = 1_795_521_600.0
+METRES = 111_195.0
+
+
+def project(folder: Path, fences: int, least: int) -> Path:
+    """Circles on a grid of 1 km, and rules over them."""
+    (folder / "rules").mkdir(parents=True)
+    (folder / "geofences").mkdir()
+    side = int(fences**0.5) + 1
+    features = ",".join(
+        f'{{"type":"Feature","id":"f{n}","properties":{{"tags":["t{n % 10}"],"radius":150}},'
+        f'"geometry":{{"type":"Point","coordinates":[{13 + n % side * 0.0147},{52 + n // side * 0.009}]}}}}'
+        for n in range(fences)
+    )
+    (folder / "geofences" / "all.geojson").write_text(f'{{"type":"FeatureCollection","features":[{features}]}}')
+    rules = "".join(
+        f"  r{n}:\n    when:\n      enters: tag t{n}\n    only_if:\n      - context.level >= {least}\n    message:\n"
+        f"      body: Hello\n"
+        for n in range(10)
+    )
+    (folder / "rules" / "all.yaml").write_text(f"rules:\n{rules}")
+    (folder / "config.toml").write_text('[decide]\nquiet_hours = "none"\n')
+    return folder / "config.toml"
+
+
+async def journal(config: Path, signals: int, devices: int, fences: int) -> None:
+    """Devices that wander between the circles, written as a server writes them; a checkpoint in the middle."""
+    settings = load_config(config, {})
+    rng, side = random.Random(1), int(fences**0.5) + 1
+    store = EmbeddedStore(Path(settings.paths.data), settings.retention, ManualClock(START))
+    await store.open(Genesis("bench", "salt", 1))
+    releases = Releases(store)
+    bundle = read_bundle(settings)
+    await releases.keep(bundle)
+    await store.append(0, [ReleaseChange(bundle.hash)], START)
+    where = [[rng.uniform(0, side * 0.0147), rng.uniform(0, side * 0.009)] for _ in range(devices)]
+    core, now = Core(releases.library), START
+    core.step([frame async for frame in store.read(0)])
+    for n in range(0, signals, 1000):
+        now += 1.0
+        batch = []
+        for k in range(n, min(signals, n + 1000)):
+            d = rng.randrange(devices)
+            where[d][0] += rng.gauss(0, 0.0008)
+            where[d][1] += rng.gauss(0, 0.0005)
+            facts = {"level": rng.randrange(10)} if rng.random() < 0.05 else None  # it sticks for half an hour
+            batch.append(Signal(f"d{d}", now, k, 52 + where[d][1], 13 + where[d][0], 20.0, context=facts))
+        core.step([await store.append(0, batch, now)])
+        if n == signals // 2000 * 1000:
+            blob = encode_checkpoint(Checkpoint(core.state, core.sense.dump(), Recent().dump()))
+            await store.save_checkpoint(0, core.state.offset, now, blob)
+    await ask(store, releases, core, now)
+    await store.close()
+
+
+async def ask(store: EmbeddedStore, releases: Releases, core: Core, now: float) -> None:
+    """One question about each of a few devices, with the longest stall of the loop meanwhile."""
+    worst, done = 0.0, False
+
+    async def watch() -> None:
+        nonlocal worst
+        while not done:
+            began = monotonic()
+            await asyncio.sleep(0.001)
+            worst = max(worst, monotonic() - began - 0.001)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0.05)
+    worst, began = 0.0, monotonic()
+    for n in range(5):
+        await Questions(store, releases).why(core.state, f"d{n}", None, now)
+    took = (monotonic() - began) / 5
+    done = True
+    await watching
+    print(f"why: {took * 1000:.0f} ms over {core.state.offset:,} records, loop kept {worst * 1000:.0f} ms at most")
+
+
+def main() -> None:
+    """Make a past, and replay it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, default in (("signals", 300_000), ("fences", 1000), ("devices", 2000)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        config = project(Path(folder) / "old", args.fences, 5)
+        new = load_config(project(Path(folder) / "new", args.fences, 4), {})
+        asyncio.run(journal(config, args.signals, args.devices, args.fences))
+        old = load_config(config, {})
+        from msgspec.structs import replace
+
+        files = replace(old, paths=replace(old.paths, rules=new.paths.rules))
+        Shelf(None).put(read_bundle(files))  # imports and compiles once
+        began = monotonic()
+        told = compared(Wanted(files), old)
+        took = monotonic() - began
+        print(f"--diff: {args.signals / took:,.0f} signals/s ({took:.1f} s; {told.totals})")
+        began = monotonic()
+        estimate(Wanted(files))
+        took = monotonic() - began
+        print(f"--estimate: {args.signals / took:,.0f} signals/s ({took:.1f} s)")
+
+
+if __name__ == "__main__":
+    main()

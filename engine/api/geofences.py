@@ -1,0 +1,276 @@
+"""Run-time fences: put, taken away and looked at while the server runs. A change is answered once it is in force."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec.structs import replace
+
+from engine.api.gate import Caller
+from engine.api.problems import Refused
+from engine.api.reading import named, number_of, read_body, read_large, text_of, whole_of
+from engine.api.router import Api, reply
+from engine.author.geojson import MAX_BYTES, Told, Upload, read_upload
+from engine.author.outgoing import feature_of, region_of
+from engine.author.properties import read_id
+from engine.author.report import TextError, did_you_mean
+from engine.ingest.body import kind_of
+from engine.model.config import Limits
+from engine.model.fence import Fence
+from engine.pipeline.fences import Authored, Wish
+from engine.pipeline.runtime import SOURCE
+from engine.pipeline.undisturbed import shed, undisturbed
+
+MOST = 100_000  # features of one upload
+NEAR = 5  # fences beside a point that are told though they do not hold it
+LOOKED_AT = 2000  # nearest fences among which those with a tag are looked for
+TOLD = 1000  # problems in one answer
+_LARGE = 1_000_000  # bytes from which a body is read with care for those who wait
+
+
+# ------------------------------------------------------------------ changing
+
+
+async def put_geofence(api: Api, request: web.Request, caller: Caller) -> web.Response:
+    """Put or replace one fence: the body is a GeoJSON Feature, the id comes from the path."""
+    id = _id_of(request)
+    body = await _body(request, api.engine.config.limits)
+    upload = await asyncio.to_thread(read_upload, "body", _with_id(body, id), 1)
+    errors = [told.finding for told in upload.told if told.finding.severity == "error"]
+    if errors or len(upload.fences) != 1:
+        problem = errors[0].problem if errors else "one GeoJSON Feature is wanted"
+        raise Refused(422, problem, errors[0].fix if errors else "")
+    fence = _run_time(upload.fences[0])
+    wish = Wish([fence], action="put", by=caller.name)
+    await _change(api, wish)
+    return reply({"id": id, "changed": wish.count, "geofence": feature_of(fence), "warnings": _warnings(upload)})
+
+
+async def delete_geofence(api: Api, request: web.Request, caller: Caller) -> web.Response:
+    """Take one fence away: its visits end silently, and what waits for its visitors is cancelled."""
+    id, compiled = _id_of(request), api.engine.core.compiled
+    if id not in compiled.authored and compiled.runtime.get(id) is None:
+        raise Refused(404, f"there is no run-time geofence {id!r}")
+    wish = Wish([], [id], action="delete", by=caller.name)
+    await _change(api, wish)
+    return reply({"id": id, "changed": wish.count})
+
+
+async def post_geofences(api: Api, request: web.Request, caller: Caller) -> web.Response:
+    """Put many at once; the others stay."""
+    return await _bulk(api, request, caller, replace_all=False)
+
+
+async def put_geofences(api: Api, request: web.Request, caller: Caller) -> web.Response:
+    """Make these the only run-time fences. One that is wrong now but was right before stays as it was."""
+    return await _bulk(api, request, caller, replace_all=True)
+
+
+async def _bulk(api: Api, request: web.Request, caller: Caller, replace_all: bool) -> web.Response:
+    async with api.bulk:  # one at a time: each may take a hundred megabytes
+        limits = api.engine.config.limits
+        large = replace(limits, body=max(limits.body, MAX_BYTES), inflated=max(limits.inflated, MAX_BYTES))
+        body = await _body(request, large, read_large)
+        with undisturbed(len(body) > _LARGE):
+            upload = await asyncio.to_thread(_read, body)
+        del body
+        try:
+            return reply(await _load(api, upload, caller, replace_all))
+        finally:
+            await asyncio.to_thread(shed, upload.fences)
+
+
+def _read(body: bytes | bytearray) -> Upload:
+    upload = read_upload("body", body, MOST)
+    return replace(upload, fences=[_run_time(fence) for fence in upload.fences])
+
+
+async def _load(api: Api, upload: Upload, caller: Caller, replace_all: bool) -> dict[str, Any]:
+    authored = api.engine.core.compiled.authored
+    good, rejected = await asyncio.to_thread(_sifted, upload, authored)
+    whole = next((told.finding for told in upload.told if told.index < 0 and told.finding.severity == "error"), None)
+    if whole is not None:
+        raise Refused(400 if whole.code in ("JSON", "ENCODING") else 422, whole.problem, whole.fix, _place(whole))
+    if rejected and not good:
+        raise Refused(422, f"none of {upload.features} features can be loaded", extra={"rejected": rejected[:TOLD]})
+    keep = frozenset(told.id for told in upload.told if told.id and told.finding.severity == "error")
+    wish = Wish(good, replace=replace_all, by=caller.name, keep=keep if replace_all else frozenset())
+    await _change(api, wish)
+    return {
+        "accepted": len(good),
+        "changed": wish.count,
+        "rejected": rejected[:TOLD],
+        "rejected_count": len(rejected),
+        "warnings": _warnings(upload),
+        "total": len(api.engine.core.compiled.runtime),
+    }
+
+
+def _sifted(upload: Upload, authored: frozenset[str]) -> tuple[list[Fence], list[dict[str, Any]]]:
+    """The fences to load, and what is said of the others, in order."""
+    rejected = [_line(told) for told in upload.told if told.finding.severity == "error" and told.index >= 0]
+    good: dict[str, Fence] = {}
+    for fence, index in zip(upload.fences, upload.numbers, strict=True):
+        where = {"index": index, "id": fence.id}
+        if fence.id in authored:
+            rejected.append(where | {"code": "AUTHORED", "problem": "it is authored in a file", "fix": _AUTHORED_FIX})
+        elif fence.id in good:
+            rejected.append(where | {"code": "DUPLICATE_FENCE", "problem": "an earlier feature has this id", "fix": ""})
+        else:
+            good[fence.id] = fence
+    return list(good.values()), sorted(rejected, key=lambda line: line["index"])
+
+
+_AUTHORED_FIX = "Change the file, or use another id."
+
+
+async def _change(api: Api, wish: Wish) -> None:
+    try:
+        await api.engine.change_fences(wish)
+    except Authored as error:
+        raise Refused(409, error.problem, error.fix, {"code": "AUTHORED"}) from None
+
+
+async def _body(
+    request: web.Request,
+    limits: Limits,
+    read: Callable[[web.Request, Limits], Awaitable[bytes | bytearray]] = read_body,
+) -> bytes | bytearray:
+    body = await read(request, limits)
+    kind = request.headers.get("Content-Type", "")
+    if kind.partition(";")[0].strip().lower() != "application/geo+json" and kind_of(kind) != "json":
+        raise Refused(415, "GeoJSON is wanted", "Send application/geo+json or application/json.")
+    return body
+
+
+def _with_id(body: bytes | bytearray, id: str) -> bytes:
+    """The feature with the id of its path; 422 when it names another."""
+    try:
+        feature = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(400, f"the body is not JSON: {error}") from None
+    if not isinstance(feature, dict) or feature.get("type") != "Feature":
+        raise Refused(422, "the body is no GeoJSON Feature", 'Its "type" must be "Feature".', {"field": "type"})
+    facts = feature.get("properties")
+    inner = facts.get("id") if isinstance(facts, dict) else None
+    try:
+        own = read_id(feature.get("id"), inner)
+    except TextError as error:
+        raise Refused(422, error.problem, error.fix, {"field": "id"}) from None
+    if own not in (None, id):
+        raise Refused(422, f"the feature's id is {own!r}, the path says {id!r}", "Leave one out.", {"field": "id"})
+    return msgspec.json.encode(feature | {"id": id})
+
+
+def _id_of(request: web.Request) -> str:
+    id = named(request, "id")
+    try:
+        return read_id(id, None) or id
+    except TextError as error:
+        raise Refused(422, error.problem, error.fix, {"field": "id"}) from None
+
+
+def _run_time(fence: Fence) -> Fence:
+    return replace(fence, source=SOURCE)
+
+
+def _line(told: Told) -> dict[str, Any]:
+    found = told.finding
+    return {"index": told.index, "id": told.id or None, "code": found.code} | _place(found) | _said(found)
+
+
+def _place(found: Any) -> dict[str, Any]:
+    return {"line": found.line, "column": found.column} if found.line else {}
+
+
+def _said(found: Any) -> dict[str, Any]:
+    return {"problem": found.problem, "fix": found.fix}
+
+
+def _warnings(upload: Upload) -> list[dict[str, Any]]:
+    return [_line(told) for told in upload.told if told.finding.severity != "error"][:TOLD]
+
+
+# ------------------------------------------------------------------ looking
+
+
+async def get_geofences(api: Api, request: web.Request, caller: Caller) -> web.Response:
+    """All fences by id, a page at a time; with ``lat`` and ``lon`` those that hold a point."""
+    if text_of(request, "lat") is not None or text_of(request, "lon") is not None:
+        return reply(_at_point(api, request))
+    compiled, limit = api.engine.core.compiled, whole_of(request, "limit", 1, 1000) or 100
+    after, tag, source = text_of(request, "after"), text_of(request, "tag"), text_of(request, "source")
+    if source not in (None, SOURCE, "authored"):
+        raise Refused(400, f"source must be {SOURCE} or authored", extra={"field": "source"})
+    found = (
+        fence
+        for id, fence in compiled.fences.fences.items()
+        if (after is None or id > after)
+        and (tag is None or tag in fence.tags)
+        and (source is None or (fence.source == SOURCE) == (source == SOURCE))
+    )
+    page = list(islice(found, limit + 1))
+    more = page[limit - 1].id if len(page) > limit else None
+    features = [feature_of(fence) for fence in page[:limit]]
+    total = len(compiled.fences.fences)
+    return reply({"type": "FeatureCollection", "features": features, "total": total, "after": more})
+
+
+async def get_geofence(api: Api, request: web.Request, caller: Caller) -> web.Response:
+    """One fence as a GeoJSON Feature."""
+    id, fences = named(request, "id"), api.engine.core.compiled.fences.fences
+    fence = fences.get(id)
+    if fence is None:
+        raise Refused(404, f"there is no geofence {id[:60]!r}", did_you_mean(id, islice(fences, 10_000)))
+    return reply(feature_of(fence))
+
+
+async def get_nearest(api: Api, request: web.Request, caller: Caller) -> web.Response:
+    """The nearest fences with the circles that a phone can register as regions of its own."""
+    lat, lon = _point(request)
+    limit, tag = whole_of(request, "limit", 1, 200) or 20, text_of(request, "tag")
+    fences = api.engine.core.compiled.fences
+    wanted = limit if tag is None else LOOKED_AT
+    found: Sequence[tuple[str, float]] = await asyncio.to_thread(fences.nearest, lat, lon, wanted)
+    regions = []
+    for id, metres in found:
+        fence = fences.fences[id]
+        if tag is None or tag in fence.tags:
+            middle = dict(zip(("lat", "lon", "radius"), region_of(fence), strict=True))
+            regions.append(_told(fence) | middle | {"metres": round(metres, 2)})
+    return reply({"geofences": regions[:limit]})
+
+
+def _at_point(api: Api, request: web.Request) -> dict[str, Any]:
+    lat, lon = _point(request)
+    policy, fences = api.engine.core.compiled.release.policy.sense, api.engine.core.compiled.fences
+    accuracy = number_of(request, "accuracy", 0.0, 1e6)
+    radius = policy.default_accuracy if accuracy is None else accuracy
+    holding = fences.containing(lat, lon)
+    near = [id for id, _ in fences.nearest(lat, lon, NEAR + len(holding)) if id not in holding]
+
+    def line(id: str) -> dict[str, Any]:
+        metres, mass = fences.distance(id, lat, lon), fences.probability(id, lat, lon, radius)
+        return _told(fences.fences[id]) | {"metres": round(metres, 2), "probability": round(mass, 4)}
+
+    return {
+        "lat": lat,
+        "lon": lon,
+        "accuracy": radius,
+        "geofences": [line(id) for id in holding],
+        "near": [line(id) for id in near[:NEAR]],
+    }
+
+
+def _told(fence: Fence) -> dict[str, Any]:
+    return {"id": fence.id, "name": fence.name, "tags": list(fence.tags), "source": fence.source}
+
+
+def _point(request: web.Request) -> tuple[float, float]:
+    lat, lon = number_of(request, "lat", -90.0, 90.0), number_of(request, "lon", -180.0, 180.0)
+    if lat is None or lon is None:
+        raise Refused(400, "lat and lon are wanted", "Ask as ?lat=52.52&lon=13.40", {"field": "lat"})
+    return lat, lon

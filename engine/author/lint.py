@@ -1,0 +1,41 @@
+"""What is right and probably not meant: the checks of ``herenow check`` beyond what a release needs, in order."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+from engine.author import (
+    lint_fields,
+    lint_journeys,
+    lint_lines,
+    lint_never,
+    lint_quiet,
+    lint_schedules,
+    lint_shadow,
+    lint_templates,
+    lint_types,
+    lint_unused,
+)
+from engine.author.crosscheck import Parts
+from engine.author.lint_scene import Scene
+from engine.errors import Finding
+
+Check = Callable[[Scene], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    lint_fields.check,
+    lint_types.check,
+    lint_lines.check,  # before those that ask what must be so for a rule
+    lint_quiet.check,
+    lint_schedules.check,
+    lint_never.check,
+    lint_shadow.check,
+    lint_templates.check,
+    lint_unused.check,
+    lint_journeys.check,
+)
+
+
+def lint(parts: Parts, today: date | None = None) -> list[Finding]:
+    """All findings of all checks. ``today``: the project's date, without which nothing is said about what is over."""
+    scene = Scene(parts, today)
+    return [finding for check in CHECKS for finding in check(scene)]

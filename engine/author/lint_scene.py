@@ -1,0 +1,217 @@
+"""What the checks look at: everything that was read, and the place of each part of it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from engine.author.crosscheck import Parts
+from engine.author.holding import Facts
+from engine.compose import names_written
+from engine.errors import Finding, Severity
+from engine.model.fence import Fence
+from engine.model.rule import (
+    Compare,
+    Condition,
+    Expression,
+    InSegment,
+    Inside,
+    Literal_,
+    LocalTime,
+    Name,
+    Near,
+    Rule,
+    Target,
+    Visited,
+)
+
+Place = tuple[str, int, int]
+_LEAD = re.compile(r"\s*(?:-\s+)*")
+_REACH = 8  # lines below its first in which a word of a folded text is looked for
+
+
+_NAMELESS = (LocalTime, InSegment, Inside, Near, Visited, Target, Literal_)
+
+
+class Use(Struct, frozen=True):
+    """A name in an expression, and what it is compared with there (``compare`` None: arithmetic, or alone)."""
+
+    path: tuple[str, ...]
+    name: str  # ``profile.first_name``
+    where: str
+    compare: Compare | None = None
+
+
+class Scene:
+    """Everything that was read. ``today`` is the date of the project's clock; without it nothing depends on it."""
+
+    def __init__(self, parts: Parts, today: date | None = None) -> None:
+        self.parts, self.today = parts, today
+        self.rules: list[Rule] = [rule for rule, *_ in parts.rules]
+        self.facts: dict[str, Facts | None] = {}  # what must be so whenever a rule sends (None: it never does)
+        self._covered: dict[Target, frozenset[str]] = {}
+        self._written: dict[str, list[tuple[Use, bool]]] = {}
+
+    @cached_property
+    def by_id(self) -> dict[str, Rule]:
+        """The rules by id."""
+        return {rule.id: rule for rule in self.rules}
+
+    @cached_property
+    def status(self) -> dict[str, str]:
+        """The status of each rule."""
+        return {rule.id: rule.status for rule in self.rules}
+
+    # -------------------------------------------------------------- places
+
+    def place(self, where: str, *words: str) -> Place:
+        """The place of ``file:line``: of the first of these words that stands there, else of the line's own text."""
+        file, _, number = where.rpartition(":")
+        line = int(number) if number.isdigit() else 0
+        lines = self.parts.lines.get(file, ())
+        if not 0 < line <= len(lines):
+            return file or where, max(line, 1), 1
+        for word in words:
+            for at in range(line, min(line + _REACH, len(lines) + 1)):
+                found = _word(word).search(lines[at - 1])
+                if found is not None:
+                    return file, at, found.start() + 1
+        lead = _LEAD.match(lines[line - 1])
+        return file, line, (lead.end() if lead else 0) + 1
+
+    def tell(
+        self,
+        where: str,
+        severity: Severity,
+        code: str,
+        problem: str,
+        fix: str = "",
+        at: tuple[str, ...] = (),
+        edit: tuple[str, str] | None = None,
+    ) -> Finding:
+        """A finding at ``file:line``, at the first of the words ``at``."""
+        return Finding(*self.place(where, *at), severity, code, problem, fix, edit or UNSET)
+
+    # -------------------------------------------------------------- names
+
+    @cached_property
+    def uses(self) -> list[Use]:
+        """Every name of every condition, in the order of the files."""
+        found: list[Use] = []
+        for condition in self._conditions():
+            found += names_of(condition, condition.where)
+        return found
+
+    def _conditions(self) -> Iterator[Condition]:
+        for rule in self.rules:
+            yield from rule.only_if
+            yield from rule.unless
+            for trigger in rule.when:
+                yield from getattr(trigger, "only_if", ())
+        for segment in self.parts.segments.values():
+            yield from segment.only_if
+
+    @cached_property
+    def metadata(self) -> Mapping[str, None]:
+        """The names that the metadata of any fence has: ``fence.size``."""
+        names: dict[str, None] = {}
+        for fence in self.parts.fences:
+            for key in fence.metadata:
+                names[f"fence.{key}"] = None
+        return names
+
+    # -------------------------------------------------------------- templates
+
+    @cached_property
+    def _templates(self) -> dict[tuple[str, str], list[int]]:
+        """The lines at which each template of each file stands."""
+        found: dict[tuple[str, str], list[int]] = {}
+        for use in self.parts.uses:
+            if use.kind == "template":
+                found.setdefault((use.file, use.name), []).append(use.line)
+        return found
+
+    def written_by(self, rule: Rule) -> list[tuple[Use, bool]]:
+        """Every name that the rule's message writes, and whether the message fails where it is unknown."""
+        known = self._written.get(rule.id)
+        if known is None:
+            known = self._written[rule.id] = list(self._names_written(rule))
+        return known
+
+    def _names_written(self, rule: Rule) -> Iterator[tuple[Use, bool]]:
+        file, _, first = rule.where.rpartition(":")
+        for text in (rule.message.text, *rule.message.languages.values()):
+            for source in (text.title, text.body, text.link, *text.data.values()):
+                if "{" not in source:
+                    continue
+                lines = [line for line in self._templates.get((file, source), ()) if line >= int(first)]
+                where = f"{file}:{lines[0]}" if lines else rule.message.where
+                for name, needed in names_written(source).items():
+                    yield Use(tuple(name.split(".")), name, where), needed
+
+    @cached_property
+    def written(self) -> list[Use]:
+        """Every name that any message writes."""
+        return [use for rule in self.rules for use, _ in self.written_by(rule)]
+
+    # -------------------------------------------------------------- fences
+
+    @cached_property
+    def fences(self) -> dict[str, Fence]:
+        """By id."""
+        return {fence.id: fence for fence in self.parts.fences}
+
+    @cached_property
+    def tagged(self) -> dict[str, list[str]]:
+        """The ids of the fences of each tag."""
+        found: dict[str, list[str]] = {}
+        for fence in self.parts.fences:
+            for tag in fence.tags:
+                found.setdefault(tag, []).append(fence.id)
+        return found
+
+    def covered(self, target: Target) -> frozenset[str]:
+        """The ids of the fences that a target means."""
+        known = self._covered.get(target)
+        if known is None:
+            ids = [fence for fence in target.fences if fence in self.fences]
+            for tag in target.tags:
+                ids += self.tagged.get(tag, ())
+            known = self._covered[target] = frozenset(ids)
+        return known
+
+
+def _word(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.\-]){re.escape(word)}(?![\w\-])")
+
+
+def names_of(thing: Any, where: str) -> Iterator[Use]:
+    """The names in a condition or expression, those of conditions inside it included."""
+    if isinstance(thing, Expression):
+        yield from names_of(thing.expr, thing.where or where)
+    elif isinstance(thing, _NAMELESS):
+        return
+    elif isinstance(thing, Compare):
+        yield from _compared(thing, where)
+    elif isinstance(thing, Name):
+        yield Use(thing.path, ".".join(thing.path), where)
+    elif isinstance(thing, tuple):
+        for item in thing:
+            yield from names_of(item, where)
+    elif isinstance(thing, Struct):
+        inner = getattr(thing, "where", "") or where
+        for field in thing.__struct_fields__:
+            value = getattr(thing, field)
+            if isinstance(value, (Struct, tuple)):
+                yield from names_of(value, inner)
+
+
+def _compared(compare: Compare, where: str) -> Iterator[Use]:
+    for side in (compare.left, compare.right):
+        if isinstance(side, Name):
+            yield Use(side.path, ".".join(side.path), where, compare)
+        elif side is not None:
+            yield from names_of(side, where)

@@ -1,0 +1,51 @@
+"""Large sets of fences come and go without the event loop standing still for them.
+
+Two things would stop every thread of the interpreter at once: the cycle collector walking through all that a large set
+is made of, and a large set being freed in one go when its last holder lets it go.
+"""
+
+import gc
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.pipeline.library import Compiled
+
+_SLICE = 100  # fences freed at once: well below a millisecond
+
+
+@contextmanager
+def undisturbed(large: bool = True) -> Iterator[None]:
+    """No cycle collection inside; what is there in the end is never looked through again (it is freed as ever when its
+    last holder lets it go). Does nothing for what is not ``large``."""
+    if not large or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def bury(compiled: "Compiled | None", large: int) -> None:
+    """Let go of a compiled release; one with many fences is freed bit by bit in a thread."""
+    if compiled is None or len(compiled.fences.fences) < large:
+        return
+    threading.Thread(target=_free, args=([compiled],), name="free-fences", daemon=True).start()
+
+
+def shed(items: list[Any]) -> None:
+    """Empty a long list bit by bit; for a thread."""
+    while items:
+        del items[-_SLICE:]
+
+
+def _free(box: "list[Compiled]") -> None:
+    """Takes the last hold of the whole first, then of its fences, a few at a time."""
+    fences = list(box[0].fences.fences.values())
+    box.clear()
+    shed(fences)

@@ -1,0 +1,430 @@
+"""What ``check`` finds beyond what a release needs: each finding with its place, and what is no finding."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from engine.author.bundle import Bundle
+from engine.author.crosscheck import cross_check
+from engine.author.lint import lint
+from engine.author.project import read_parts
+from engine.model.release import DecidePolicy, Policy
+from tests.author.conftest import FENCES
+
+HEAD = "rules:\n  hello:\n    purpose: service\n    when:\n      enters: tag cafe\n    message:\n      title: Hi\n"
+OTHER = HEAD.replace("hello", "other")
+
+
+@pytest.fixture
+def found():
+    """``found(rules=…)`` -> (code, line, column, severity) of each finding of the checks, and the findings."""
+
+    def look(rules="", today=None, policy=None, fences=FENCES, **files):
+        import json
+
+        content = {"geofences/city.geojson": json.dumps(fences), "rules/r.yaml": rules}
+        content |= {f"rules/{name}.yaml": text for name, text in files.items()}
+        bundle = Bundle({name: text.encode() for name, text in content.items()}, policy or Policy())
+        parts, findings = read_parts(bundle)
+        wrong = [f for f in [*findings, *cross_check(parts)] if f.severity == "error"]
+        assert wrong == [], "the example itself must be right"
+        return lint(parts, today)
+
+    return look
+
+
+def told(findings):
+    return [(f.code, f.line, f.column, f.severity) for f in findings]
+
+
+def lines(*only_if, unless=()):
+    text = HEAD + "    only_if:\n" + "".join(f"      - {line}\n" for line in only_if)
+    return text + ("    unless:\n" + "".join(f"      - {line}\n" for line in unless) if unless else "")
+
+
+# ------------------------------------------------------------------ fields and their types
+
+SCHEMA = """\
+fields:
+  profile.tier: one of gold, silver
+  profile.age: number
+  profile.member: yes/no
+  profile.interests: list
+  profile.since: date
+  profile.first_name: text, always
+  profile.free: any
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "fix"),
+    [
+        ("profile.age = gold", 9, "declared in rules/schema.yaml:3"),
+        ("profile.age > 3 and profile.tier = 3", 29, 'Write "3" in quotes.'),
+        ("profile.age contains 3", 9, "Write: profile.age = 3"),
+        ("profile.tier = golden", 9, "One of: gold, silver."),
+        ("profile.tier in gold, silvr", 9, "Did you mean 'silver'?"),
+        ("profile.member = yes", 9, "Write true."),
+        ("profile.member < 3", 9, ""),
+        ("profile.interests = art", 9, "Write: profile.interests contains art"),
+        ("profile.since > 12", 9, "2026-11-02"),
+        ("profile.tier + 1 > 3", 9, ""),
+        ("profile.age = profile.tier", 9, ""),
+        ("device.speed = fast", 9, ""),
+        ("fence.tags = cafe", 9, "fence.tags contains cafe"),
+    ],
+)
+def test_a_comparison_that_the_type_forbids_is_an_error(found, line, column, fix):
+    findings = [f for f in found(lines(line), schema=SCHEMA) if f.code == "IMPOSSIBLE_COMPARISON"]
+    assert told(findings)[0] == ("IMPOSSIBLE_COMPARISON", 9, column, "error")
+    assert fix in findings[0].fix
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "profile.age between 3 and 5",
+        "profile.age * 2 > profile.age + 1",
+        "profile.tier in gold, silver",
+        "profile.tier != gold",
+        "profile.member = true",
+        "profile.interests contains art",
+        "profile.since > 2026-01-02",
+        "profile.first_name contains An",
+        "profile.free = 3 or profile.free = x",
+        "profile.age exists and not profile.tier exists",
+        "fence.name = Café and device.battery < 0.2",
+    ],
+)
+def test_a_comparison_that_the_type_allows_is_none(found, line):
+    assert found(lines(line), schema=SCHEMA) == []
+
+
+def test_a_slip_of_the_pen_for_a_declared_field_is_an_error(found):
+    findings = found(lines("profile.teir = gold"), schema=SCHEMA)
+    assert told(findings) == [("UNKNOWN_FIELD", 9, 9, "error")]
+    assert findings[0].edit == ("profile.teir", "profile.tier")
+
+
+def test_an_undeclared_field_is_a_warning_only_where_fields_of_its_kind_are_declared(found):
+    text = lines("profile.shoe_size > 44", "global.weather.temp_c < 3")
+    assert told(found(text, schema=SCHEMA)) == [("UNKNOWN_FIELD", 9, 9, "warning")]
+    assert found(text) == []
+
+
+def test_a_field_in_a_template_is_looked_at_where_it_stands(found):
+    text = HEAD.replace("title: Hi", "title: \"Hi {{ profile.frist_name | default: 'you' }}\"")
+    assert told(found(text, schema=SCHEMA)) == [("UNKNOWN_FIELD", 7, 21, "error")]
+
+
+def test_a_part_of_a_declared_field_and_a_fences_metadata_are_known(found):
+    fences = {**FENCES, "features": [dict(f) for f in FENCES["features"]]}
+    fences["features"][0]["properties"] = {**fences["features"][0]["properties"], "metadata": {"seats": 4}}
+    schema = "fields:\n  profile.address: any\n  fence.weather: any\n"
+    assert found(lines("profile.address.city = Bonn", "fence.seats > 3"), schema=schema, fences=fences) == []
+
+
+def test_a_name_used_once_beside_a_like_one_used_often_is_told(found):
+    often = (
+        lines("profile.loyalty = gold") + OTHER.removeprefix("rules:\n") + "    only_if:\n      - profile.loyalty = x\n"
+    )
+    findings = found(often + lines("profile.loyality = gold").replace("rules:\n", "").replace("hello", "third"))
+    assert [(f.code, f.severity) for f in findings if f.code == "UNKNOWN_FIELD"] == [("UNKNOWN_FIELD", "warning")]
+    numbered = often.replace("profile.loyalty = x", "profile.loyalty_2 = x")
+    assert [f for f in found(numbered) if f.code == "UNKNOWN_FIELD"] == []
+
+
+# ------------------------------------------------------------------ lines that never hold
+
+
+@pytest.mark.parametrize(
+    ("only_if", "unless", "line"),
+    [
+        (["profile.age < 3", "profile.age > 5"], [], 10),
+        (["profile.age < 3", "profile.age >= 3"], [], 10),
+        (["profile.tier = gold", "profile.tier in silver, bronze"], [], 10),
+        (["profile.tier = gold", "profile.tier != gold"], [], 10),
+        (["profile.age = 3 and profile.age = 4"], [], 9),
+        (["profile.tier = gold"], ["profile.tier = gold"], 11),
+        (["profile.age > 5"], ["profile.age > 3"], 11),
+        (["profile.tier = gold", "profile.tier > 3"], [], 10),
+        (["profile.tier = gold"], ["profile.tier exists"], 11),
+        (["local_time: mon-fri 08:00-10:00", "local_time: sat, sun"], [], 10),
+        (["local_time: 08:00-10:00"], ["local_time: 07:00-12:00"], 11),
+        (["did: purchase, at least 2 times, in the last day"], ["did: purchase, in the last 7 days"], 11),
+        (["visited: depot, in the last 2 days"], ["visited: depot, in the last 2 days"], 11),
+        (["near: depot, within 100 m"], ["near: depot, within 1 km"], 11),
+        (["inside: depot"], ["inside: depot"], 11),
+    ],
+)
+def test_lines_that_contradict_each_other_are_an_error(found, only_if, unless, line):
+    findings = found(lines(*only_if, unless=unless))
+    assert [(f.code, f.line, f.column, f.severity) for f in findings if f.severity == "error"] == [
+        ("CONTRADICTION", line, 9, "error")
+    ]
+    assert "'hello' can never send" in findings[0].problem
+
+
+@pytest.mark.parametrize(
+    ("only_if", "unless"),
+    [
+        (["profile.age > 3", "profile.age < 5"], ["profile.age = 4.5"]),
+        (["profile.tier = gold or profile.tier = silver"], ["profile.tier = gold"]),
+        (["any_of: [profile.age < 3, profile.age > 5]", "profile.age != 9"], []),
+        (["did: purchase, in the last 7 days"], ["did: purchase, in the last 2 hours"]),
+        (["visited: depot, in the last 7 days"], ["visited: depot, at least 3 times, in the last 7 days"]),
+        (["did: purchase where event.a = 1, in the last day"], ["did: purchase where event.a = 2, in the last day"]),
+        (["local_time: mon-fri 08:00-10:00"], ["local_time: fri"]),
+        (["local_time: 08:00-10:00"], ["local_time: holidays in DE"]),
+        (["local_time: 08:00-10:00"], ["local_time: 2026-12-01 to 2026-12-24"]),
+        (["local_time: mon 08:00-10:00"], ["local_time: weekdays, not holidays in DE"]),
+        (["profile.likes contains a", "profile.likes contains b"], ["profile.likes contains c"]),
+        (["profile.day > 2026-01-01", "profile.day < 2026-03-01"], []),
+        (["not (profile.age < 3 and profile.age > 1)", "profile.age < 3"], []),
+    ],
+)
+def test_lines_that_can_hold_together_are_no_finding(found, only_if, unless):
+    assert found(lines(*only_if, unless=unless)) == []
+
+
+def test_every_contradiction_of_a_rule_is_told_at_once(found):
+    findings = found(lines("profile.a = 1", "profile.a = 2", "profile.b = 1", "profile.b = 2"))
+    assert [f.line for f in findings] == [10, 12]
+
+
+def test_a_dead_part_of_a_line_is_a_warning(found):
+    findings = found(lines("profile.a > 1 or (profile.a < 3 and profile.a > 4)"))
+    assert told(findings) == [("CONTRADICTION", 9, 9, "warning")]
+
+
+def test_a_segment_that_nobody_can_be_in_is_told_there_and_where_it_is_asked_for(found):
+    segments = "segments:\n  young:\n    - profile.age < 3\n    - profile.age > 5\n"
+    findings = found(lines("in_segment: young"), segments=segments)
+    assert sorted((f.file, f.line) for f in findings) == [("rules/r.yaml", 9), ("rules/segments.yaml", 4)]
+    lives = found(
+        lines("in_segment: young", "profile.age = 4"), segments="segments:\n  young:\n    - profile.age < 3\n"
+    )
+    assert [(f.code, f.line) for f in lives] == [("CONTRADICTION", 10)]
+
+
+# ------------------------------------------------------------------ times
+
+
+def test_a_span_partly_in_quiet_hours_is_told_with_the_lost_times(found):
+    findings = found(lines("local_time: mon-fri 07:00-10:00"))
+    assert told(findings) == [("QUIET_HOURS", 9, 9, "warning")]
+    assert "'hello' can never send 07:00–07:45: quiet hours 21:00–08:00, and send_within 15 minutes." in str(
+        findings[0]
+    )
+    late = lines("local_time: mon-fri 07:00-10:00").replace("title: Hi", "title: Hi\n      send_within: 61 minutes")
+    assert found(late) == []
+
+
+def test_a_span_wholly_in_quiet_hours_never_sends(found):
+    findings = found(lines("local_time: 22:00-02:00"))
+    assert told(findings) == [("NEVER_SENDS", 9, 9, "warning")]
+    assert found(lines("local_time: 22:00-02:00").replace("service", "transactional")) == []
+    assert found(lines("local_time: 22:00-02:00"), policy=Policy(decide=DecidePolicy(quiet_hours=None))) == []
+
+
+@pytest.mark.parametrize("line", ["local_time: mon-fri", "local_time: 08:00-21:00", "local_time: sat 10:00-12:00, sun"])
+def test_whole_days_and_spans_outside_quiet_hours_are_no_finding(found, line):
+    assert found(lines(line)) == []
+
+
+SCHEDULED = HEAD.replace("enters: tag cafe", "schedule: every weekday at 11:30")
+
+
+def test_a_schedule_in_quiet_hours_or_outside_local_time_never_sends(found):
+    early = SCHEDULED.replace("11:30", "07:00")
+    assert told(found(early)) == [("NEVER_SENDS", 5, 7, "warning")]
+    weekend = SCHEDULED + "    only_if:\n      - local_time: sat-sun\n"
+    assert told(found(weekend)) == [("NEVER_SENDS", 5, 7, "warning")]
+    assert found(SCHEDULED + "    only_if:\n      - local_time: fri\n") == []
+
+
+def test_schedules_that_meet_for_the_same_people_are_told(found):
+    second = SCHEDULED.replace("rules:\n", "").replace("hello", "later").replace("every weekday", "every friday")
+    findings = found(SCHEDULED + second)
+    assert told(findings) == [("OVERLAPPING_SCHEDULES", 11, 7, "warning")]
+    assert "(11:30): it loses" in findings[0].problem
+    assert found(SCHEDULED + second.replace("11:30", "12:30")) == []
+    assert found(SCHEDULED + second.replace("friday", "sunday")) == []
+    apart = "    only_if:\n      - profile.tier = gold\n"
+    assert found(SCHEDULED + apart + second + apart.replace("gold", "silver")) == []
+
+
+# ------------------------------------------------------------------ rules that never fire, never send, or always lose
+
+
+def test_a_rule_whose_run_is_over_never_fires(found):
+    text = HEAD + "    runs: 2026-01-01 to 2026-02-01\n"
+    assert told(found(text, today=date(2026, 11, 24))) == [("NEVER_FIRES", 2, 3, "warning")]
+    assert found(text, today=date(2026, 2, 1)) == []
+    assert found(text) == []
+
+
+def test_an_ended_rule_is_pointed_out(found):
+    assert told(found(HEAD + "    status: ended\n")) == [("NEVER_FIRES", 2, 3, "info")]
+
+
+def test_an_offer_that_is_over_or_gone_never_sends(found):
+    offers = "offers:\n  cake:\n    title: Cake\n    valid_until: 2026-10-01\n"
+    text = HEAD + "    offer: cake\n    runs: from 2026-11-01\n"
+    assert told(found(text, offers=offers)) == [("NEVER_SENDS", 2, 3, "warning")]
+    assert told(found(text, offers="offers:\n  cake:\n    stock: 0\n")) == [("NEVER_SENDS", 2, 3, "warning")]
+    assert found(text, offers=offers.replace("2026-10", "2027-10")) == []
+
+
+def test_an_event_has_no_fence_to_ask_about(found):
+    text = lines("fence.weather.temp_c < 3").replace("enters: tag cafe", "event: purchase")
+    assert told(found(text)) == [("NEVER_SENDS", 9, 9, "warning")]
+    either = text.replace("fence.weather.temp_c < 3", "fence.weather.temp_c < 3 or profile.a = 1")
+    assert found(either) == []
+
+
+def test_a_control_group_of_everybody_never_sends(found):
+    text = HEAD.replace("service", "marketing") + "    control_group: 100%\n    conversion: purchase\n"
+    assert told(found(text)) == [("NEVER_SENDS", 2, 3, "warning")]
+
+
+def pair(first="", second="", head=HEAD, other=OTHER):
+    return head + first + other.removeprefix("rules:\n") + second
+
+
+def test_a_rule_that_always_loses_is_told(found):
+    findings = found(pair("    priority: 60\n", "    only_if:\n      - profile.a = 1\n"))
+    assert told(findings) == [("SHADOWED", 9, 3, "warning")]
+    assert "'hello' (rules/r.yaml:2)" in findings[0].problem
+    assert "rests" in findings[0].problem
+    assert "can never send" in found(pair("    priority: 60\n    cooldown: 0s\n"))[0].problem
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("    only_if:\n      - profile.a = 1\n", ""),
+        ("    priority: 60\n    limits:\n      per_person: 1 per day\n", ""),
+        ("    priority: 60\n    status: draft\n", ""),
+        ("    priority: 60\n    runs: until 2026-12-01\n", ""),
+        ("    priority: 40\n", "    only_if:\n      - profile.a = 1\n"),
+        (
+            "    priority: 60\n    only_if:\n      - profile.a = 1\n      - profile.b = 2\n",
+            "    only_if:\n      - profile.a = 1\n",
+        ),
+    ],
+)
+def test_a_rule_that_wins_now_and_then_is_no_finding(found, first, second):
+    assert [f for f in found(pair(first, second)) if f.code == "SHADOWED" and f.line > 3] == []
+
+
+def test_a_wider_target_shadows_a_narrower_one_and_not_the_other_way(found):
+    narrow = OTHER.replace("tag cafe", "cafe-mitte")
+    assert [f.code for f in found(pair("    priority: 60\n", other=narrow))] == ["SHADOWED"]
+    assert found(pair("    priority: 60\n", other=OTHER.replace("tag cafe", "tag cafe or depot"))) == []
+    assert found(pair("    priority: 60\n", other=OTHER.replace("enters", "exits"))) == []
+
+
+# ------------------------------------------------------------------ templates, and what nobody uses
+
+
+def titled(title, *only_if, when="enters: tag cafe"):
+    text = HEAD.replace("title: Hi", f"title: {title}").replace("enters: tag cafe", when)
+    return text + ("    only_if:\n" + "".join(f"      - {line}\n" for line in only_if) if only_if else "")
+
+
+def test_a_name_that_may_be_missing_is_told_where_it_stands(found):
+    findings = found(titled("Hi {{ profile.dock }}"))
+    assert told(findings) == [("MAY_BE_MISSING", 7, 20, "warning")]
+    assert "{{ profile.dock | default: 'something' }}" in findings[0].fix
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        titled("Welcome to {{ fence.name }}, {{ person.id }}"),
+        titled("Hi {{ profile.dock }}", "profile.dock exists"),
+        titled("Hi {{ profile.dock }}", "profile.dock > 3 and profile.a = 1"),
+        titled("Hi {{ profile.dock }}", "any_of: [profile.dock = 1, profile.dock = 2]"),
+        titled("Hi {{ profile.dock }}") + "    unless:\n      - profile.dock = 3\n",
+        titled("'Hi {% if profile.dock %}{{ profile.dock }}{% endif %}'"),
+        titled("\"{{ profile.dock | default: 'x' }}\""),
+        titled("Got {{ event.name }}", when="event: purchase"),
+    ],
+)
+def test_a_name_that_is_surely_there_is_no_finding(found, text):
+    assert found(text) == []
+
+
+def test_the_place_of_a_schedule_or_of_the_first_message_goes_along(found):
+    scheduled = titled("Lunch at {{ fence.name }}", when="schedule: every day at 11:30")
+    assert [f.code for f in found(scheduled)] == ["MAY_BE_MISSING"]
+    assert found(scheduled.replace("at 11:30", "at 11:30\n      to: tag cafe")) == []
+    second = (
+        titled("From {{ fence.name }}", when="after: other clicked")
+        .replace("hello", "again", 1)
+        .removeprefix("rules:\n")
+    )
+    assert [f for f in found(OTHER + second) if f.code == "MAY_BE_MISSING"] == []
+    event = OTHER.replace("enters: tag cafe", "event: purchase")
+    assert [f.code for f in found(event + second) if f.code == "MAY_BE_MISSING"] == ["MAY_BE_MISSING"]
+
+
+def test_one_branch_alone_promises_nothing(found):
+    assert [f.code for f in found(titled("Hi {{ profile.dock }}", "profile.dock = 1 or profile.a = 2"))] == [
+        "MAY_BE_MISSING"
+    ]
+    assert [f.code for f in found(titled("Got {{ fence.name }}", when="event: purchase"))] == ["MAY_BE_MISSING"]
+
+
+def test_a_declared_field_may_promise_that_it_is_always_there(found):
+    assert found(titled("Hi {{ profile.first_name }}"), schema=SCHEMA) == []
+    assert [f.code for f in found(titled("Hi {{ profile.tier }}"), schema=SCHEMA)] == ["MAY_BE_MISSING"]
+
+
+def test_what_a_fence_or_offer_always_has_is_no_finding(found):
+    fences = {**FENCES, "features": [{**f, "properties": {**f["properties"], "seats": 3}} for f in FENCES["features"]]}
+    assert (
+        found(
+            titled("{{ fence.seats }} seats").replace("title: {{ fence.seats }} seats", 'title: "{{ fence.seats }}"'),
+            fences=fences,
+        )
+        == []
+    )
+    offers = "offers:\n  cake:\n    code: X\n"
+    assert found(titled("Use {{ offer.code }}") + "    offer: cake\n", offers=offers) == []
+    assert "has no offer" in found(titled("Use {{ offer.code }}"))[0].problem
+
+
+def test_what_nobody_uses_is_pointed_out(found):
+    files = {
+        "segments": "segments:\n  young:\n    - profile.age < 30\n",
+        "offers": "offers:\n  cake:\n    title: Cake\n",
+    }
+    assert sorted((f.file, f.code, f.line, f.column, f.severity) for f in found(HEAD, **files)) == [
+        ("rules/offers.yaml", "UNUSED", 2, 3, "info"),
+        ("rules/segments.yaml", "UNUSED", 2, 3, "info"),
+    ]
+    used = lines("in_segment: young") + "    offer: cake\n"
+    assert found(used, **files) == []
+
+
+def test_the_order_of_files_and_rules_does_not_change_what_is_found(found):
+    one, two = found(pair("    priority: 60\n")), found(pair("", "    priority: 60\n", head=OTHER, other=HEAD))
+    assert [f.code for f in one] == [f.code for f in two] == ["SHADOWED"]
+    assert replace(one[0], line=0, problem="", fix="") == replace(two[0], line=0, problem="", fix="")
+
+
+def test_every_code_of_these_checks_is_explained():
+    root = Path(__file__).parents[2]
+    page = (root / "docs/reference/rules.md").read_text("utf-8")
+    codes = {
+        code
+        for path in sorted((root / "engine/author").glob("lint_*.py"))
+        for code in re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', path.read_text("utf-8"))
+    }
+    assert {"QUIET_HOURS", "SHADOWED", "UNUSED"} <= codes
+    assert sorted(code for code in codes if f"`{code}`" not in page) == []

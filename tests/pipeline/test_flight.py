@@ -1,0 +1,248 @@
+"""What waits between decision and settlement: who may still hear it, and what is given back."""
+
+from typing import Any
+
+from engine.author.project import Bundle
+from engine.model.moment import Effects
+from engine.model.record import (
+    Attempt,
+    ContextChange,
+    Control,
+    Frame,
+    Genesis,
+    ProfileChange,
+    Record,
+    ReleaseChange,
+    Tick,
+)
+from engine.model.release import DecidePolicy, Policy, TestPolicy
+from engine.model.signal import Signal
+from engine.pipeline import questions
+from engine.pipeline.core import Core
+from engine.pipeline.flight import GRACE_SECONDS, SPARE
+from engine.pipeline.releases import compile_all
+from engine.pipeline.world import MAX_FACTS
+
+START = 1_795_505_000.0  # a Tuesday morning
+FENCES = b"""{"type":"FeatureCollection","features":[
+ {"type":"Feature","id":"cafe","properties":{"tags":["cafe"],"radius":150},
+  "geometry":{"type":"Point","coordinates":[13.405,52.52]}}]}"""
+HELLO = """
+rules:
+  hello:
+    when:
+      - event: hello
+      - enters: cafe
+    message:
+      channels: push, then sms, then mail
+      body: Hello
+"""
+OFFER = HELLO.replace("    message:", "    offer: coffee\n    message:")
+OFFERS = b"offers:\n  coffee:\n    title: A coffee\n    stock: 5\n"
+
+
+class Line:
+    """A core, and the records it was given one by one."""
+
+    def __init__(self, rules: str = HELLO, people: tuple[str, ...] = (), window: float = 0.0) -> None:
+        decide = DecidePolicy(quiet_hours=None, caps=(), cooldown=0.0, send_within=900.0, window=window)
+        channels = ("push", "sms", "mail")
+        self.policy = Policy(decide=decide, channels=channels, test=TestPolicy(people, ("push",)))
+        self.core = Core({})
+        self.now = START
+        self.give(Genesis("p", "salt", 1))
+        self.release(rules)
+
+    def release(self, rules: str) -> Effects:
+        files = {"geofences/a.geojson": FENCES, "rules/a.yaml": rules.encode(), "rules/offers.yaml": OFFERS}
+        bundle = Bundle(files, self.policy)
+        self.core.library = {**self.core.library, bundle.hash: compile_all(bundle)[0]}
+        return self.give(ReleaseChange(bundle.hash))
+
+    def give(self, *records: Record, after: float = 1.0) -> Effects:
+        self.now += after
+        return self.core.step([Frame(self.core.state.offset, self.now, list(records))])
+
+    def event(self, n: int = 1, device: str = "d1", **fields: Any) -> Effects:
+        return self.give(Signal(device, self.now, n, id=str(n), event="hello", **fields))
+
+    def at(self, lat: float, n: int, **fields: Any) -> Effects:
+        return self.give(Signal("d1", self.now, n, id=str(n), lat=lat, lon=13.405, accuracy=5.0, **fields))
+
+    def attempt(self, fx: Effects, outcome: str, number: int = 1, **fields: Any) -> Effects:
+        n = fx.notifications[0]
+        return self.give(Attempt(n.id, n.moment, n.person, n.channel, number, outcome, self.now, **fields))
+
+
+# ------------------------------------------------------------------ consent and the second channel
+
+
+def test_no_second_channel_against_a_consent_withdrawn_meanwhile() -> None:
+    line = Line()
+    sent = line.event(person="p1")
+    line.give(ProfileChange("p1", False, consent={"sms": False}))
+    then = line.attempt(sent, "failed", reason="REJECTED")
+    assert [n.channel for n in then.notifications] == ["mail"]
+
+
+def test_a_person_recognised_later_gets_nothing_that_they_did_not_consent_to() -> None:
+    line = Line()
+    line.give(ProfileChange("p1", False, consent={"marketing": False}))
+    line.event()
+    linked = line.give(Signal("d1", line.now, 2, id="2", event="login", person="p1"))
+    assert [str(cancel.reason) for cancel in linked.cancels] == ["NO_CONSENT"]
+
+
+def test_a_person_recognised_later_who_withdraws_gets_nothing_that_waits() -> None:
+    line = Line()
+    line.event()
+    line.give(Signal("d1", line.now, 2, id="2", event="login", person="p1"))
+    withdrawn = line.give(ProfileChange("p1", False, consent={"push": False}))
+    assert [str(cancel.reason) for cancel in withdrawn.cancels] == ["NO_CONSENT"]
+
+
+# ------------------------------------------------------------------ the place was left
+
+
+def test_the_place_left_by_a_device_whose_person_is_known_since() -> None:
+    line = Line()
+    entered = line.at(52.52, 1)
+    assert entered.notifications
+    line.give(Signal("d1", line.now, 2, id="2", event="login", person="p1"))
+    line.at(52.60, 3)
+    gone = line.give(Tick(), after=120.0)
+    assert [str(cancel.reason) for cancel in gone.cancels] == ["LEFT"]
+
+
+def test_the_place_left_while_the_arbitration_window_is_open() -> None:
+    line = Line(window=300.0)
+    line.at(52.52, 1)
+    line.at(52.60, 2)
+    line.give(Tick(), after=120.0)
+    closed = line.give(Tick(), after=300.0)
+    assert [(str(m.decision.verdict), str(m.decision.reason)) for m in closed.moments] == [("suppress", "LEFT")]
+    assert closed.notifications == []
+
+
+def test_a_transactional_message_outlives_the_place() -> None:
+    line = Line(HELLO.replace("    when:", "    purpose: transactional\n    when:"), window=300.0)
+    line.at(52.52, 1)
+    line.at(52.60, 2)
+    line.give(Tick(), after=120.0)
+    assert line.give(Tick(), after=300.0).notifications
+
+
+# ------------------------------------------------------------------ releases
+
+
+def test_a_release_that_stops_a_rule_stops_what_it_decided() -> None:
+    for change, reason in (
+        (HELLO.replace("    when:", "    status: paused\n    when:"), "RULE_PAUSED"),
+        (HELLO.replace("    when:", "    status: draft\n    when:"), "DRAFT"),
+        (HELLO.replace("  hello:", "  other:"), "ENDED"),
+    ):
+        line = Line()
+        sent = line.event()
+        fx = line.release(change)
+        assert [(str(c.reason), c.rule) for c in fx.cancels] == [(reason, "hello")], change
+        failed = line.attempt(sent, "retry", retry_at=line.now + 5)
+        assert failed.settled[0].status == "dead", "one that was under way is not tried again"
+        assert failed.notifications == [], "nor on another channel"
+
+
+def test_a_release_that_leaves_a_rule_running_stops_nothing() -> None:
+    line = Line()
+    line.event()
+    assert line.release(HELLO.replace("Hello", "Hi")).cancels == []
+
+
+def test_what_is_decided_after_a_drop_is_not_dropped_with_it_though_it_is_in_the_same_batch() -> None:
+    line = Line()
+    drop = Control("resume", "rule", "hello", drop=True)
+    one, two = (Signal(f"d{n}", line.now, n, id=str(n), event="hello") for n in (1, 2))
+    fx = line.give(one, drop, two)
+    assert [n.device for n in fx.notifications] == ["d1", "d2"]
+    assert [cancel.before for cancel in fx.cancels] == [1], "the first is meant, the second is not"
+    assert [flying.cancelled for flying in line.core.state.inflight.values()] == ["DROPPED", ""]
+
+
+# ------------------------------------------------------------------ reservations
+
+
+def test_what_a_device_had_reserved_is_given_back_to_its_person() -> None:
+    line = Line(OFFER)
+    sent = line.event()
+    line.give(Signal("d1", line.now, 2, id="2", event="login", person="p1"))
+    assert line.core.state.decide.stock == {"coffee": 1}
+    for number in range(3):
+        sent = line.attempt(sent, "failed", reason="REJECTED") if number else line.attempt(sent, "failed")
+    assert line.core.state.decide.stock == {}
+    assert line.core.state.people["p1"].sent == []
+
+
+def test_a_repeat_for_a_test_person_while_the_first_is_under_way_changes_nothing() -> None:
+    line = Line(people=("d1",))
+    first = line.event(1)
+    line.event(1)
+    done = line.attempt(first, "sent")
+    assert [settle.status for settle in done.settled] == ["sent"]
+    line.give(ProfileChange("d1", False, consent={"push": False}))
+    assert line.core.state.inflight == {}
+
+
+def test_the_time_index_holds_few_entries_of_what_is_settled() -> None:
+    line = Line()
+    for n in range(SPARE + 500):
+        line.attempt(line.event(n), "sent")
+    assert len(line.core.flight._over) <= SPARE + 10
+    waiting = line.event(9999)
+    assert line.core.next_due() == waiting.notifications[0].expires + GRACE_SECONDS
+
+
+# ------------------------------------------------------------------ people and devices
+
+
+def test_a_device_that_changes_hands_takes_its_present_visit_along() -> None:
+    line = Line()
+    line.give(ProfileChange("p1", False, devices=("d1",)))
+    line.at(52.52, 1)
+    line.give(ProfileChange("p2", False, devices=("d1",)))
+    people = line.core.state.people
+    assert [v.exit for v in people["p1"].visits] == []
+    assert [v.exit for v in people["p2"].visits] == [None]
+    line.at(52.60, 2)
+    line.give(Tick(), after=120.0)
+    assert [v.exit is not None for v in people["p2"].visits] == [True]
+
+
+def test_finished_visits_stay_with_whom_they_were_made_by() -> None:
+    line = Line()
+    line.give(ProfileChange("p1", False, devices=("d1",)))
+    line.at(52.52, 1)
+    line.at(52.60, 2)
+    line.give(Tick(), after=120.0)
+    line.give(ProfileChange("p2", False, devices=("d1",)))
+    people = line.core.state.people
+    assert (len(people["p1"].visits), len(people["p2"].visits)) == (1, 0)
+
+
+# ------------------------------------------------------------------ questions
+
+
+def test_a_preview_tells_what_happens_when_the_arbitration_window_closes() -> None:
+    line = Line(window=10.0)
+    told = questions.preview(line.core, [Signal("d1", line.now, 7, id="7", event="hello")], line.now)
+    assert [(one["rule"], one["would"]) for one in told] == [("hello", "send")]
+
+
+# ------------------------------------------------------------------ facts
+
+
+def test_facts_of_a_fence_are_bounded_in_number() -> None:
+    line = Line()
+    for n in range(12):
+        line.give(ContextChange("cafe", {f"k{n}-{i}": i for i in range(100)}, 600.0 + n))
+    held = line.core.state.facts["cafe"]
+    assert len(held) == MAX_FACTS
+    assert "k11-0" in held
+    assert "k0-0" not in held
