@@ -71,6 +71,8 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
         stack.callback(jobs.shutdown, wait=False)
         app = application(runner, keyring, deliverer)
         port = await stack.enter_async_context(listen(app, config.server.host, config.server.port))
+        if keyring.empty:
+            remarks += ("without any key only this machine is served; make one with: herenow keys create",)
         if not runner.core.compiled.release.rules:
             remarks += (f"there are no rules yet in {config.paths.rules}: nothing will be sent.",)
         yield Server(config.server.host, port, runner, deliverer, remarks)

@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from engine.author.lint_scene import Scene
 from engine.author.report import clip
 from engine.errors import Finding
-from engine.model.rule import Condition, OnTransition, Rule, Trigger
+from engine.model.rule import Condition, OnSchedule, OnTransition, Rule, Trigger
 
 CODE = "SHADOWED"
 _MOST = 64  # stronger rules of the same cause that one rule is compared with
@@ -67,6 +67,8 @@ def _beats(scene: Scene, strong: _Entry, weak: _Entry) -> bool:
 
 def _covers(scene: Scene, wide: Trigger, narrow: Trigger) -> bool:
     """Whether whatever wakes the narrow trigger wakes the wide one."""
+    if isinstance(narrow, OnSchedule):
+        return False  # schedules that meet are looked at apart
     if structs.replace(wide, where=narrow.where) == narrow:
         return True
     if not (isinstance(wide, OnTransition) and isinstance(narrow, OnTransition)):

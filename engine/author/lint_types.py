@@ -16,6 +16,8 @@ _OWN: tuple[tuple[str, str], ...] = (
     ("device.id", "text"),
     *((f"device.{key}", "number") for key in ("age", "lat", "lon", "accuracy", "speed", "heading", "altitude")),
     ("device.battery", "number"),
+    ("device.stopped", "yes/no"),
+    ("device.stopped_for", "number"),
     ("person.id", "text"),
     ("fence.id", "text"),
     ("fence.name", "text"),

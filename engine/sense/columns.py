@@ -11,7 +11,7 @@ from engine.sense.arithmetic import Bools, Floats, Ints
 NONE = -1  # no stay
 NEVER = 2**62  # no timer queued
 HELD = 6  # stays of a device that its row can hold
-PENDING = 1 << 30
+STATE = 28  # bits of a fence's position; those above tell the state of a stay that is not simply inside
 
 
 class Table:
@@ -64,8 +64,8 @@ class Devices(Table):
 
     ``timer``: device time of the earliest timer but silence; ``live``: stays that silence would end; ``queued``: the
     second in which the timer queue looks at this device; ``head``: its first stay; ``marks``: its first mark. For quick
-    reading: ``count`` of its stays, and ``held``, their fences while there is room for all (``PENDING`` added where
-    the device is not simply inside).
+    reading: ``count`` of its stays, and ``held``, their fences while there is room for all (and above
+    ``STATE`` bits the state of those it is not simply inside of).
     """
 
     columns: ClassVar[Mapping[str, tuple[Any, float]]] = {

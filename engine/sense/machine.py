@@ -132,8 +132,11 @@ class Machine:
 
     def due(self, stay: Stay) -> float:
         """When the next timer of a stay but silence runs out; infinite where there is none."""
-        if stay.state == INSIDE and stay.dwell >= len(self._dwells[stay.fence]) and stay.fence not in self._hours:
-            return math.inf
+        if stay.fence not in self._hours and stay.dwell >= len(self._dwells[stay.fence]):
+            if stay.state == INSIDE:
+                return math.inf
+            if stay.state == LEAVING:
+                return stay.since + self.policy.min_outside
         timer = self.timer(stay)
         return math.inf if timer is None else timer.at
 

@@ -103,7 +103,7 @@ class Past:
                 continue
             if signal.lat is not None and signal.lon is not None:
                 accuracy = policy.default_accuracy if signal.accuracy is None else signal.accuracy
-                stand = stand.then(signal.lat, signal.lon, accuracy, signal.at, policy.silence)
+                stand = stand.then(signal.lat, signal.lon, accuracy, signal.at, policy.silence).kept()
             held, newest = after(held, signal, stand.still), signal.at
         return held
 

@@ -9,16 +9,21 @@ from engine.model.release import SensePolicy
 from engine.model.signal import Signal
 from engine.sense.approaching import Marked
 from engine.sense.arithmetic import Bools, Floats, Ints, wrap
-from engine.sense.columns import HELD, NONE, PENDING, Devices
+from engine.sense.columns import HELD, NONE, STATE, Devices
 from engine.sense.fixes import Fixes
-from engine.sense.machine import Evidence
+from engine.sense.machine import ENTERING, ENTERING_FIRST, LEAVING, UNKNOWN, Evidence
 from engine.sense.single import Single
 from engine.sense.stops import COLUMNS, Stand, settle
-from engine.sense.verdict import EITHER, INSIDE, Judge, Pairs
+from engine.sense.verdict import AWAY, COMING, EITHER, INSIDE, LOST, Judge, Pairs
+
+_FENCE = (1 << STATE) - 1
+_KNOWN = np.full(8, EITHER)  # by the state of a stay
+_KNOWN[[0, LEAVING, ENTERING, ENTERING_FIRST, UNKNOWN]] = INSIDE, AWAY, COMING, COMING, LOST
 
 
 class Segment:
-    """Columns over signals. ``usable``: has a fix good enough to judge fences; ``late``: comes after a newer one."""
+    """Columns over signals. ``usable``: has a fix good enough to judge fences; ``late``: comes after a newer one;
+    ``again``: its device comes more than once."""
 
     def __init__(
         self, signals: Sequence[Signal], received: Sequence[float], devices: Devices, policy: SensePolicy
@@ -50,9 +55,11 @@ class Segment:
     def _order(self) -> None:
         """Find devices that come more than once."""
         self._group: Ints | None = None
+        self.again = np.zeros(self.size, np.bool_)
         if len(set(self.rows.tolist())) == self.size:
             return
-        _, self._group = np.unique(self.rows, return_inverse=True)
+        _, group, count = np.unique(self.rows, return_inverse=True, return_counts=True)
+        self._group, self.again = group, count[group] > 1
         some = np.argsort(self.rows, kind="stable")
         back = (self.rows[some[1:]] == self.rows[some[:-1]]) & (self.at[some[1:]] < self.at[some[:-1]])
         self.tangled = some[1:][back]
@@ -83,9 +90,7 @@ class Segment:
         marks[self.reported] = True
         marks[self.tangled] = True
         marks = self.whole(marks)
-        if self._group is not None:
-            unclear |= np.bincount(self._group)[self._group] > 1
-        self._unclear = unclear
+        self._unclear = unclear | self.again
         return marks
 
     def _evidence(self, devices: Devices, judge: Judge) -> list[tuple[int, int, Evidence]]:
@@ -95,16 +100,16 @@ class Segment:
             return []
         held, (at, fences, u, v) = devices.held.take(rows, axis=0), index.find(fixes.lon, fixes.lat)
         theirs = held.take(at, axis=0)
-        pair, slot = ((theirs & (PENDING - 1)) == fences[:, None]).nonzero()
+        pair, slot = ((theirs & _FENCE) == fences[:, None]).nonzero()
         known = np.zeros(len(at), np.int64)
-        known[pair] = np.where(theirs[pair, slot] < PENDING, INSIDE, EITHER)
+        known[pair] = _KNOWN[theirs[pair, slot] >> STATE]
         cells, bound = judge.fences.depths.look(fences, u, v)
         beyond = np.bincount(at[pair], minlength=len(rows)) < devices.count[rows]
         if np.count_nonzero(beyond):  # stays in fences whose box does not hold the fix
             of, slot = ((held != NONE) & beyond[:, None]).nonzero()
             fence = held[of, slot].astype(np.int64)
-            state = np.where(fence >= PENDING, EITHER, INSIDE)
-            fence &= PENDING - 1
+            state = _KNOWN[fence >> STATE]
+            fence &= _FENCE
             away = ~index.holds(fence, fixes.lon[of], fixes.lat[of])
             at, fences = np.concatenate([at, of[away]]), np.concatenate([fences, fence[away]])
             known = np.concatenate([known, state[away]])
@@ -116,7 +121,7 @@ class Segment:
     def _travelled(self, devices: Devices, single: Single) -> Ints:
         """Usable fixes by which a device may have crossed a fence or come near one."""
         rows, index, policy = self.rows[self.index], self.index, self.policy
-        repeated = np.zeros(0, np.int64) if self._group is None else self._again(index)
+        repeated = self.again[index].nonzero()[0]  # what they did in between is for the machine
         lon, lat, left = devices.lon[rows], devices.lat[rows], devices.fixed[rows]
         accuracy = devices.accuracy[rows]
         accuracy[np.isnan(accuracy)] = policy.default_accuracy
@@ -130,7 +135,7 @@ class Segment:
             some = known.nonzero()[0]
             ends = self.fixes.lon[some], self.fixes.lat[some]
             way, fence = single.ways.near(lon[some], lat[some], *ends)
-            held = (devices.held[rows[some[way]]] & (PENDING - 1)) == fence[:, None]
+            held = (devices.held[rows[some[way]]] & _FENCE) == fence[:, None]
             found.append(some[way[~held.any(axis=1)]])
         if single.fences.approached:
             # a little faster than the signal tells, for what a plane bends
@@ -144,16 +149,11 @@ class Segment:
             found.append(single.approaches.stirred(self.fixes, speed, owner[there], marked))
         return np.concatenate(found)
 
-    def _again(self, index: Ints) -> Ints:
-        """Positions in ``index`` of devices that come more than once: what they did in between is for the machine."""
-        group = self._group if self._group is not None else index
-        return (np.bincount(group)[group][index] > 1).nonzero()[0]
-
     def stand(self, devices: Devices, index: Ints) -> None:
         """How long devices have stood still, after these fixes."""
         accuracy = np.where(np.isnan(self.accuracy), self.policy.default_accuracy, self.accuracy)
         if self._group is not None:
-            again = np.bincount(self._group)[self._group][index] > 1
+            again = self.again[index]
             self._stand_one_by_one(devices, index[again], accuracy)
             index = index[~again]
         rows = self.rows[index]

@@ -60,22 +60,30 @@ class Sense:
         stirred = segment.stirred(devices, self._single)
         self._past = Past.of(signals, self.policy, segment.rows, devices)
         self._single.late += int(np.count_nonzero(segment.late & ~stirred))
-        self._settle(segment, (~stirred & ~segment.late).nonzero()[0])
+        again = segment.again
         for k in stirred.nonzero()[0].tolist():
-            self._single.apply(int(segment.rows[k]), signals[k], received[k], k, out, segment.seen(k))
+            row, seen = int(segment.rows[k]), segment.seen(k)
+            self._single.apply(row, signals[k], received[k], k, out, seen, place=bool(again[k]))
+        timely = ~segment.late
+        self._settle(segment, (timely & ~stirred).nonzero()[0])
+        self._place(segment, (timely & ~(stirred & again)).nonzero()[0])
         return out
 
     def _settle(self, segment: Segment, index: Ints) -> None:
-        """Move clocks and positions of devices to which nothing else happens."""
+        """Move the clocks of devices to which nothing else happens."""
         devices, rows = self._devices, segment.rows[index]
         devices.at[rows], devices.received[rows] = segment.at[index], segment.received[index]
         usable = index[segment.usable[index]]
         devices.heard[segment.rows[usable]] = segment.at[usable]
         devices.placed[segment.rows[usable]] = True
-        known = index[segment.battery[index] == segment.battery[index]]
-        devices.battery[segment.rows[known]] = segment.battery[known]
         busy = rows[devices.head[rows] != NONE]
         self._shelf.queue.arm(busy, devices.due(busy, self.policy.silence))
+
+    def _place(self, segment: Segment, index: Ints) -> None:
+        """Take over positions and batteries, later signals last."""
+        devices = self._devices
+        known = index[segment.battery[index] == segment.battery[index]]
+        devices.battery[segment.rows[known]] = segment.battery[known]
         index = index[segment.fix[index]]
         rows = segment.rows[index]
         segment.stand(devices, index)

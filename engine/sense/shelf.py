@@ -5,11 +5,9 @@ import math
 import numpy as np
 
 from engine.sense.arithmetic import Ints
-from engine.sense.columns import HELD, NONE, PENDING, Chained, Devices, Marks, Stays
+from engine.sense.columns import HELD, NONE, STATE, Chained, Devices, Marks, Stays
 from engine.sense.machine import PLAIN, UNKNOWN, Device, Machine, Mark, Stay
 from engine.sense.timers import TimerQueue
-
-_EMPTY = (NONE,) * HELD
 
 
 class Shelf:
@@ -58,17 +56,19 @@ class Shelf:
         own["heard"][row], own["placed"][row] = device.heard, device.placed
         timer, live = math.inf, False
         for stay in stays:
-            live = live or stay.state != UNKNOWN
-            due = machine.due(stay)
-            timer = due if due < timer else timer
+            if stay.state != UNKNOWN:
+                live, due = True, machine.due(stay)
+                timer = due if due < timer else timer
         own["timer"][row], own["live"][row], own["head"][row] = timer, live, self._keep(device)
         if device.marks or device.mark_rows:
             own["marks"][row] = self._keep_marks(device)
-        own["count"][row], held = len(stays), _EMPTY
-        if len(stays) <= HELD:
-            fences = [stay.fence if stay.state in PLAIN else stay.fence + PENDING for stay in stays]
-            held = (*fences, *_EMPTY[len(fences) :])
-        self.devices.held[row] = held
+        held, room = own["held"], len(stays) if len(stays) <= HELD else 0
+        for k in range(room):
+            stay = stays[k]
+            held[row, k] = stay.fence if stay.state in PLAIN else stay.fence | stay.state << STATE
+        for k in range(room, min(own["count"][row], HELD)):
+            held[row, k] = NONE
+        own["count"][row] = len(stays)
         if stays:
             self.arm(row, machine.policy.silence)
 
@@ -111,7 +111,8 @@ class Shelf:
         owner, stay = owner[few], stay[few]
         order = np.lexsort((stays.fence[stay], owner))
         owner, stay = owner[order], stay[order]
-        fence = stays.fence[stay] + np.where(np.isin(stays.state[stay], PLAIN), 0, PENDING)
+        state = stays.state[stay].astype(np.int32)
+        fence = stays.fence[stay] | np.where(np.isin(state, PLAIN), 0, state << STATE)
         devices.held[owner, np.arange(len(owner)) - np.searchsorted(owner, owner)] = fence
 
     def renumber(self, moved: Ints) -> None:
@@ -120,14 +121,16 @@ class Shelf:
         for table in (stays, self.marks):
             table.fence[: table.size] = moved[table.fence[: table.size]]
         held = devices.held[: devices.size]
-        pending = held >= PENDING
-        held[pending] -= PENDING
-        held[:] = moved[held]
-        held[pending] += PENDING
+        there = held != NONE
+        fence, state = held[there] & ((1 << STATE) - 1), held[there] >> STATE
+        fence = moved[fence]
+        held[there] = np.where(fence == NONE, NONE, fence | state << STATE)
 
 
 def _room(table: Chained, rows: list[int], wanted: int) -> list[int]:
     """So many rows, those of before among them; what is too many is given back."""
+    if len(rows) == wanted:
+        return rows
     rows.extend(table.take() for _ in range(len(rows), wanted))
     while len(rows) > wanted:
         table.release(rows.pop())

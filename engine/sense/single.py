@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from engine.model.release import SensePolicy
 from engine.model.signal import Reported, Signal, Transition
 from engine.sense.approaching import Approaches
-from engine.sense.columns import HELD, NONE, PENDING
+from engine.sense.columns import HELD, NONE, STATE
 from engine.sense.crossing import Way, Ways
 from engine.sense.fences import PLANE, FenceSet
 from engine.sense.machine import PLAIN, Device, Evidence, Machine
@@ -46,9 +46,10 @@ class Single:
         record: int,
         out: list[Transition],
         seen: dict[int, Evidence] | None = None,
+        place: bool = True,
     ) -> None:
         """Apply a signal; what it and the timers due by then bring is appended to ``out``. ``seen``: what its fix says
-        of the fences about which it could change something; None: not known yet."""
+        of the fences about which it could change something; None: not known yet. ``place``: take over the position."""
         own, at = self.shelf.devices.view, signal.at
         if at < own["at"][row]:
             self.late += 1
@@ -76,7 +77,8 @@ class Single:
                 self._sense(device, signal, seen, usable, record, out)
             device.at = at
             self.shelf.put(device, self.machine)
-        self._place(row, signal)
+        if place:
+            self._place(row, signal)
 
     def _pass(self, row: int, at: float, received: float, usable: bool) -> None:
         """Nothing happens but that time passes."""
@@ -174,7 +176,7 @@ class Single:
             held = self.shelf.devices.view["held"]
             for k in range(self.shelf.devices.view["count"][row]):
                 fence = held[row, k]
-                known[fence & (PENDING - 1)] = INSIDE if fence < PENDING else EITHER
+                known[fence & ((1 << STATE) - 1)] = EITHER if fence >> STATE else INSIDE
         seen = {}
         for fence, u, v in self._candidates(fix):
             evidence = self.judge.one(fix, fence, known.pop(fence, OUTSIDE), u, v)

@@ -31,8 +31,14 @@ class Stand(NamedTuple):
             east, north = plain.scales(lat)
             dx, dy = plain.wrap(lon - self.lon) * east, (lat - self.lat) * north
             if dx * dx + dy * dy <= _SQUARE:
-                return Stand(self.lat, self.lon, self.since, _short(at - self.since))
-        return Stand(_short(lat), _short(lon), at, 0.0)
+                return Stand(self.lat, self.lon, self.since, at - self.since)
+        return Stand(lat, lon, at, 0.0)
+
+    def kept(self) -> "Stand":
+        """As the columns keep it."""
+        return Stand(
+            float(np.float32(self.lat)), float(np.float32(self.lon)), self.since, float(np.float32(self.still))
+        )
 
 
 def settle(
@@ -52,7 +58,3 @@ def settle(
     anew = rows[fresh]
     devices.stand_lat[anew], devices.stand_lon[anew] = lat[fresh], lon[fresh]
     devices.stand_since[anew], devices.still[anew] = at[fresh], 0.0
-
-
-def _short(value: float) -> float:
-    return float(np.float32(value))

@@ -15,7 +15,9 @@ from engine.sense.fixes import Fixes
 from engine.sense.machine import Evidence
 from engine.sense.mass import REACH, SIGMA_PER_ACCURACY, circle_mass, near_lost
 
-OUTSIDE, INSIDE, EITHER = 0, 1, 2  # what is known of a pair before it is judged
+# What is known of a pair before it is judged: no stay, simply inside, or anything else. Of some else it is known what
+# changes nothing: being out while leaving, in while entering, neither while lost.
+OUTSIDE, INSIDE, EITHER, AWAY, COMING, LOST = range(6)
 
 
 class Thresholds:
@@ -101,7 +103,7 @@ class Judge:
     # ------------------------------------------------------------------ many pairs
 
     def many(self, fixes: Fixes, pairs: "Pairs") -> list[tuple[int, int, Evidence]]:
-        """(fix, fence, evidence) of the pairs that change something, and of all that may be EITHER; in order."""
+        """(fix, fence, evidence) of the pairs that may change something, in order."""
         limits, sigma, known = self.limits, fixes.sigma[pairs.at], pairs.known
         mine = known == INSIDE
         # what is farther in, or farther out, than this is sure to change nothing
@@ -135,7 +137,17 @@ class Judge:
         out |= ~inside & (depth >= sigma * limits.surely_out)
         precise = (sigma == 0.0).nonzero()[0]
         into[precise], out[precise], mass[precise] = inside[precise], ~inside[precise], inside[precise]
-        told = np.where(known == OUTSIDE, into, out | (known == EITHER)).nonzero()[0]
+        told = np.where(known == OUTSIDE, into, out)
+        rare = (known > INSIDE).nonzero()[0]
+        if len(rare):
+            state, into_, out_ = known[rare], into[rare], out[rare]
+            told[rare] = (
+                (state == EITHER)
+                | ((state == AWAY) & ~out_)
+                | ((state == COMING) & ~into_)
+                | ((state == LOST) & (into_ | out_))
+            )
+        told = told.nonzero()[0]
         columns = (column[told].tolist() for column in (at, fences, into, out, mass, metres))
         return [(fix, fence, Evidence(*seen)) for fix, fence, *seen in zip(*columns, strict=True)]
 

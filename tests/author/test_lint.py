@@ -74,6 +74,7 @@ fields:
         ("profile.tier + 1 > 3", 9, ""),
         ("profile.age = profile.tier", 9, ""),
         ("device.speed = fast", 9, ""),
+        ("device.stopped = yes", 9, "Write true."),
         ("fence.tags = cafe", 9, "fence.tags contains cafe"),
     ],
 )
@@ -133,6 +134,8 @@ def test_a_name_used_once_beside_a_like_one_used_often_is_told(found):
     )
     findings = found(often + lines("profile.loyality = gold").replace("rules:\n", "").replace("hello", "third"))
     assert [(f.code, f.severity) for f in findings if f.code == "UNKNOWN_FIELD"] == [("UNKNOWN_FIELD", "warning")]
+    twice = [lines("profile.loyality = gold").replace("rules:\n", "").replace("hello", name) for name in ("c", "d")]
+    assert [f for f in found(often + "".join(twice)) if f.code == "UNKNOWN_FIELD"] == []
     numbered = often.replace("profile.loyalty = x", "profile.loyalty_2 = x")
     assert [f for f in found(numbered) if f.code == "UNKNOWN_FIELD"] == []
 
@@ -253,6 +256,11 @@ def test_schedules_that_meet_for_the_same_people_are_told(found):
     assert "(11:30): it loses" in findings[0].problem
     assert found(SCHEDULED + second.replace("11:30", "12:30")) == []
     assert found(SCHEDULED + second.replace("friday", "sunday")) == []
+    first_day = SCHEDULED.replace("weekday", "month on the 1st")
+    assert found(first_day + second.replace("friday", "month on the 15th")) == []
+    assert [f.code for f in found(first_day + second.replace("friday", "month on the 1st"))] == [
+        "OVERLAPPING_SCHEDULES"
+    ]
     apart = "    only_if:\n      - profile.tier = gold\n"
     assert found(SCHEDULED + apart + second + apart.replace("gold", "silver")) == []
 
@@ -277,6 +285,7 @@ def test_an_offer_that_is_over_or_gone_never_sends(found):
     assert told(found(text, offers=offers)) == [("NEVER_SENDS", 2, 3, "warning")]
     assert told(found(text, offers="offers:\n  cake:\n    stock: 0\n")) == [("NEVER_SENDS", 2, 3, "warning")]
     assert found(text, offers=offers.replace("2026-10", "2027-10")) == []
+    assert found(text, offers=offers.replace("2026-10-01", "2026-11-01")) == []
 
 
 def test_an_event_has_no_fence_to_ask_about(found):
@@ -315,6 +324,7 @@ def test_a_rule_that_always_loses_is_told(found):
             "    priority: 60\n    only_if:\n      - profile.a = 1\n      - profile.b = 2\n",
             "    only_if:\n      - profile.a = 1\n",
         ),
+        ("    priority: 60\n    only_if:\n      - profile.a = 1\n", "    only_if:\n      - profile.b = 1\n"),
     ],
 )
 def test_a_rule_that_wins_now_and_then_is_no_finding(found, first, second):

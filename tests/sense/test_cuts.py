@@ -15,6 +15,7 @@ from engine.model.signal import Reported, Signal
 from engine.sense import FenceSet, Sense
 
 LAT, LON = 52.5, 13.4
+ALWAYS = tuple(range(7))
 FENCES = [
     Fence("a", Circle(LON, LAT, 150.0), dwell=(20.0, 90.0)),
     Fence("b", Circle(LON, LAT + 0.001, 60.0)),
@@ -27,8 +28,9 @@ FENCES = [
     ),
     Fence("far", Circle(LON + 5, LAT, 150.0)),
     Fence("g", Circle(LON + 0.001, LAT + 0.0012, 40.0), cross=True),
-    Fence("h", Circle(LON - 0.0005, LAT + 0.0003, 90.0), open=(DayTime(tuple(range(7)), 820, 900),)),
-    Fence("i", Circle(LON, LAT + 0.001, 120.0), open=(DayTime((0, 2), 0, 1440),), on_open="ignore", dwell=(30.0,)),
+    # the journeys begin on Monday 1970-01-12 at 14:46 in Berlin
+    Fence("h", Circle(LON, LAT + 0.0008, 120.0), open=(DayTime(ALWAYS, 820, 900), DayTime(ALWAYS, 915, 930))),
+    Fence("i", Circle(LON, LAT + 0.001, 120.0), open=(DayTime(ALWAYS, 895, 980),), on_open="ignore", dwell=(30.0,)),
     Fence("j", Circle(LON + 0.0004, LAT, 60.0), valid=("1970-01-12", "1970-01-12"), cross=True),
 ]
 WANTS = {"crosses": {"c", "b"}, "approaches": {"b": (-240.0, 60.0), "far": (5000.0,), "g": (-60.0, 90.0)}}
@@ -119,10 +121,15 @@ def test_few_signals_and_many_go_by_one_arithmetic(seed, policy):
 
 
 def test_the_journeys_are_not_boring():
-    kinds = set()
+    kinds, states = set(), set()
     for seed in range(8):
         for policy in POLICIES:
-            kinds |= {t.kind for t in play(journey(seed, 200), policy)[0]}
+            seen, *_, ends = play(journey(seed, 200), policy)
+            kinds |= {t.kind for t in seen} | {("h", t.kind) for t in seen if t.fence == "h"}
+            states |= {visit["state"] for visits, _ in ends.values() for visit in visits}
+    assert {("h", "enter"), ("h", "ended")} <= kinds
+    assert states >= {"inside", "leaving", "closed", "unknown", "entering"}
+    kinds = {kind for kind in kinds if isinstance(kind, str)}
     assert kinds == {"enter", "exit", "dwell", "lost", "resumed", "ended", "cross", "approach"}
 
 
