@@ -7,6 +7,7 @@ import click
 
 import engine
 from engine.cli.checking import check, schema
+from engine.cli.fences import fences
 from engine.cli.files import doctor, keys
 from engine.cli.questions import preview, why
 from engine.cli.releases import release
@@ -37,5 +38,5 @@ def main() -> None:
     """Location-aware sense-and-respond: the right message, for the right person, here and now."""
 
 
-for command in (serve, check, test, preview, send_test, simulate, why, replay, release, keys, doctor, schema):
+for command in (serve, check, test, preview, send_test, simulate, why, replay, release, fences, keys, doctor, schema):
     main.add_command(command)
