@@ -25,11 +25,11 @@ class Told(Struct, frozen=True):
         return self.check.saw if isinstance(self.check.saw, Mapping) else {}
 
     def until(self) -> str:
-        """``, 2 more hours until 16:02 (Europe/Berlin)``, where that is known."""
+        """``, for another 2 hours until 16:02 (Europe/Berlin)``, where that is known."""
         free = self.check.free
         if free is None or free <= self.at:
             return ""
-        return f", {_more(lasting(free - self.at))} until {clock(free, self.at, self.zone)}"
+        return f", for another {lasting(free - self.at)} until {clock(free, self.at, self.zone)}"
 
 
 def sentence(
@@ -44,10 +44,10 @@ def sentence(
     """One sentence. ``check`` is the one that failed, ``at`` the instant it was made, ``until`` the end of a hold.
 
     >>> sentence(Reason.COOLDOWN, Check("cooldown", False, free=7200.0), at=0.0)
-    'Not sent: cooldown, 2 more hours until 02:00 (UTC).'
+    'Not sent: cooldown, for another 2 hours until 02:00 (UTC).'
     """
     if verdict is Verdict.HOLD and until is not None:
-        return f"Held: {_more(lasting(until - at))} of quiet hours; it goes at {clock(until, at, zone)}."
+        return f"Held: another {lasting(until - at)} of quiet hours; it goes at {clock(until, at, zone)}."
     if reason is Reason.OK:
         return "To be sent: every check passed."
     told = Told(check or NOTHING_SEEN, at, zone)
@@ -89,12 +89,6 @@ def failed_check(checks: tuple[Check, ...], reason: Reason) -> Check | None:
 
 def _reason(text: str) -> Reason | None:
     return Reason(text) if text in Reason.__members__ else None
-
-
-def _more(length: str) -> str:
-    """``2 hours`` to ``2 more hours``."""
-    count, rest = length.split(" ", 1)
-    return f"{count} more {rest}"
 
 
 def _noted(words: str) -> Callable[[Told], str]:

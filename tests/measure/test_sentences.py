@@ -38,12 +38,12 @@ def test_no_two_reasons_say_the_same():
     [
         (
             Check("cooldown", False, reason=Reason.COOLDOWN, free=T0 + 7200),
-            "Not sent: cooldown, 2 more hours until 16:00 (Europe/Berlin).",
+            "Not sent: cooldown, for another 2 hours until 16:00 (Europe/Berlin).",
         ),
         (Check("cooldown", False, reason=Reason.COOLDOWN), "Not sent: cooldown."),
         (
             Check("cap", False, 3, "3 per day", reason=Reason.CAP, free=T0 + 36000),
-            "Not sent: the person has had 3 per day, 10 more hours until 2026-11-26 00:00 (Europe/Berlin).",
+            "Not sent: the person has had 3 per day, for another 10 hours until 2026-11-26 00:00 (Europe/Berlin).",
         ),
         (
             Check("limit in total", False, 500, "500 per day", reason=Reason.RULE_LIMIT),
@@ -81,7 +81,7 @@ def test_no_two_reasons_say_the_same():
         ),
         (
             Check("quiet hours", False, reason=Reason.QUIET_HOURS, free=T0 + 5400),
-            "Not sent: quiet hours, 1 more hour 30 minutes until 15:30 (Europe/Berlin), when it is too late.",
+            "Not sent: quiet hours, for another 1 hour 30 minutes until 15:30 (Europe/Berlin), when it is too late.",
         ),
         (
             Check("expiry", False, needs="within 15 minutes of the trigger", reason=Reason.EXPIRED),
@@ -113,7 +113,7 @@ def test_a_send_and_a_hold_say_so():
     hold = Decision(Verdict.HOLD, Reason.QUIET_HOURS, until=T0 + 36000, time_zone="Europe/Berlin")
     assert (
         decision_sentence(hold, T0)
-        == "Held: 10 more hours of quiet hours; it goes at 2026-11-26 00:00 (Europe/Berlin)."
+        == "Held: another 10 hours of quiet hours; it goes at 2026-11-26 00:00 (Europe/Berlin)."
     )
 
 

@@ -80,11 +80,11 @@ def test_a_miss_has_the_shape_of_a_moment():
 @pytest.mark.parametrize(
     ("verdict", "rows", "text"),
     [
-        (Verdict.SUPPRESS, (), "Not sent: cooldown, 10 more minutes until 14:10 (Europe/Berlin)."),
+        (Verdict.SUPPRESS, (), "Not sent: cooldown, for another 10 minutes until 14:10 (Europe/Berlin)."),
         (Verdict.SEND, (row("waiting"),), "Waiting to be sent on push."),
         (Verdict.SEND, (row("dead", reason="REJECTED"), row("sent", "sms")), "Sent on sms."),
         (Verdict.SEND, (row("sent", "sms"), row("dead", reason="REJECTED")), "Sent on sms."),
-        (Verdict.HOLD, (row("waiting"),), "Held: 5 more minutes of quiet hours; it goes at 14:05 (Europe/Berlin)."),
+        (Verdict.HOLD, (row("waiting"),), "Held: another 5 minutes of quiet hours; it goes at 14:05 (Europe/Berlin)."),
         (Verdict.HOLD, (row("cancelled", reason="LEFT"),), "Not sent: the place was left before the message went."),
     ],
 )
