@@ -22,13 +22,17 @@ async def ws(request: web.Request) -> web.WebSocketResponse:
     return socket
 
 
+async def ready(request: web.Request) -> web.Response:
+    return web.json_response({"queued": 0})
+
+
 async def main(port: int) -> None:
     import asyncio
 
     app = web.Application(client_max_size=16_000_000)
     app.router.add_post("/v1/signals", signals)
     app.router.add_get("/v1/ws", ws)
-    app.router.add_get("/readyz", lambda _: web.Response())
+    app.router.add_get("/readyz", ready)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

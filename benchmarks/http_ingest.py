@@ -1,12 +1,16 @@
-"""Signals per core-second of the whole server, next to a bare aiohttp handler, in one run.
+"""Signals per core-second of the whole server, next to a bare aiohttp handler and to a plain baseline, in one run; and
+where the time goes.
 
     python -m benchmarks.http_ingest [--fences 10000] [--rules 100] [--devices 10000]
 
-Server CPU is read from the process (user + system), so a slow client or a noisy neighbour shows in wall time only.
+Server CPU is read from the process (user + system, all its threads), so a slow client or a noisy neighbour shows in
+wall time only. ``bare`` reads the body and answers; ``baseline`` is what one would write in an afternoon, without
+durability, repeats, uncertainty or rules. The table of stages comes from a second server with a watch on each.
 """
 
 import argparse
 import asyncio
+import functools
 import os
 import socket
 import statistics
@@ -19,7 +23,7 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks import world
+from benchmarks import stages, world
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -110,48 +114,104 @@ async def measure(pid: int, count: int, work: Callable[[], Awaitable[None]]) -> 
     return count / max(1e-6, cpu(pid) - before), count / (time.perf_counter() - started)
 
 
+class Servers:
+    """The processes that are measured, on ports of their own."""
+
+    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
+        self.ports = {name: free_port() for name in ("herenow", "watched", "bare", "baseline")}
+        self.told = folder / "stages.json"
+        configs = {
+            name: world.write_project(folder / name, args.fences, args.rules, self.ports[name])
+            for name in ("herenow", "watched")
+        }
+        fences = folder / "herenow" / "geofences" / "metro.geojson"
+        self._log = (folder / "log").open("w")
+        self.pids = {
+            name: self._start(*arguments)
+            for name, arguments in (
+                ("herenow", ("engine.cli", "serve", "--config", configs["herenow"])),
+                ("watched", ("benchmarks.stages", self.told, "--config", configs["watched"])),
+                ("bare", ("benchmarks.bare", self.ports["bare"])),
+                ("baseline", ("benchmarks.baseline", self.ports["baseline"], fences)),
+            )
+        }
+
+    def _start(self, module: str, *arguments: object) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        return subprocess.Popen(command, stdout=self._log, stderr=self._log)
+
+    async def ready(self) -> None:
+        for name, process in self.pids.items():
+            await ready(self.ports[name], process)
+
+    def stop(self) -> None:
+        for process in self.pids.values():
+            process.terminate()
+        for process in self.pids.values():
+            process.wait(30)
+
+
+KINDS = (("HTTP arrays of 100", 100, 16), ("WebSocket frames", 0, 8), ("single POSTs", 1, 64))
+AGAINST = ("herenow", "bare", "baseline")
+
+
 async def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as tmp:
-        port, bare_port = free_port(), free_port()
-        config = world.write_project(Path(tmp) / "project", args.fences, args.rules, port)
-        log = (Path(tmp) / "log").open("w")
-        serve = [sys.executable, "-m", "engine.cli", "serve", "--config", str(config)]
-        server = subprocess.Popen(serve, stdout=log, stderr=log)
-        bare = subprocess.Popen([sys.executable, "-m", "benchmarks.bare", str(bare_port)])
+        servers = Servers(Path(tmp), args)
         try:
-            await ready(bare_port, bare)
-            await ready(port, server)
-            await compare(server.pid, bare.pid, port, bare_port, args)
+            await servers.ready()
+            await compare(servers, args)
         finally:
-            server.terminate()
-            bare.terminate()
-            server.wait(30)
-            bare.wait(10)
+            servers.stop()
 
 
-async def compare(pid: int, bare: int, port: int, bare_port: int, args: argparse.Namespace) -> None:
+async def compare(servers: Servers, args: argparse.Namespace) -> None:
     signals = world.walk(args.devices)
-    await post_all(port, world.bodies(signals, 2 * args.devices // 100, 100), 4)  # every device is where it is
-    await stepped(port)
+    everyone = world.bodies(signals, 2 * args.devices // 100, 100)  # every device is where it is
+    for name in ("herenow", "watched", "baseline"):
+        await post_all(servers.ports[name], everyone, 4)
+        await stepped(servers.ports[name])
     print(f"{args.fences} fences, {args.rules} rules, {args.devices} devices, median of {args.runs} runs")
-    print(f"{'':24}{'signals/core-s':>16}{'bare handler':>16}{'ratio':>8}{'signals/s wall':>16}")
-    kinds = (("HTTP arrays of 100", 100, 4), ("WebSocket frames", 0, 8), ("single POSTs", 1, 64))
-    for name, size, connections in kinds:
+    print("signals per second of one core (server CPU); ratios: ours to the bare handler, ours to the plain baseline")
+    heads = ("connections", "herenow", "bare", "baseline", "/bare", "/baseline", "signals/s wall")
+    print(f"{'':20}" + "".join(f"{head:>15}" for head in heads))
+    spent: dict[str, list[dict[str, float]]] = {}
+    for name, size, connections in KINDS:
         rows = []
         for _ in range(args.runs):
             count = args.batches * 100 if size == 100 else args.singles
             bodies = world.bodies(signals, count // (size or 1), size or 1)
-            send = post_all if size else stream_all
+            work = functools.partial(exchange, post_all if size else stream_all, bodies, connections)
+            ours, bare, baseline = [
+                await measure(servers.pids[who].pid, count, functools.partial(work, servers.ports[who]))
+                for who in AGAINST
+            ]
+            rows.append((ours[0], bare[0], baseline[0], ours[0] / bare[0], ours[0] / baseline[0], ours[1]))
+            before = stages.ask(servers.pids["watched"].pid, servers.told)
+            await work(servers.ports["watched"])
+            after = stages.ask(servers.pids["watched"].pid, servers.told)
+            spent.setdefault(name, []).append({s: (after[s] - before[s]) / count * 1e6 for s in stages.STAGES})
+        a, b, c, d, e, f = (statistics.median(column) for column in zip(*rows, strict=True))
+        print(f"{name:20}{connections:15}{a:15,.0f}{b:15,.0f}{c:15,.0f}{d:15.2f}{e:15.2f}{f:15,.0f}", flush=True)
+    table(spent)
 
-            async def work(send=send, bodies=bodies, connections=connections) -> None:  # type: ignore[no-untyped-def]
-                await send(port, bodies, connections)
-                await stepped(port)
 
-            ours = await measure(pid, count, work)
-            floor = await measure(bare, count, lambda: send(bare_port, bodies, connections))  # noqa: B023
-            rows.append((ours[0], floor[0], ours[0] / floor[0], ours[1]))
-        a, b, c, d = (statistics.median(column) for column in zip(*rows, strict=True))
-        print(f"{name:24}{a:16,.0f}{b:16,.0f}{c:8.2f}{d:16,.0f}", flush=True)
+async def exchange(send: Callable[..., Awaitable[None]], bodies: list[bytes], connections: int, port: int) -> None:
+    """Send everything, and wait until it is decided."""
+    await send(port, bodies, connections)
+    await stepped(port)
+
+
+def table(spent: dict[str, list[dict[str, float]]]) -> None:
+    """Where the time goes."""
+    print("\nCPU microseconds per signal and stage, measured in a server of its own (watching costs a little, too)")
+    print(f"{'':20}" + "".join(f"{name:>22}" for name in spent))
+    medians = {
+        name: {s: statistics.median(run[s] for run in runs) for s in stages.STAGES} for name, runs in spent.items()
+    }
+    for stage in stages.STAGES:
+        print(f"{stage:20}" + "".join(f"{column[stage]:22.2f}" for column in medians.values()))
+    print(f"{'sum':20}" + "".join(f"{sum(column.values()):22.2f}" for column in medians.values()))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ LAT, LON = 48.85, 2.35
 HALF_KM = 25.0
 LAT_KM = 1 / 111.195
 LON_KM = 1 / (111.195 * math.cos(math.radians(LAT)))
-START = 1_795_500_000.0
+STEP = 10.0  # seconds of a device's time between two of its signals
 
 
 def star(rng: random.Random, vertices: int, area_km2: float) -> list[list[float]]:
@@ -54,8 +55,9 @@ def rules(count: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_project(folder: Path, fence_count: int, rule_count: int, port: int) -> Path:
-    """config.toml, rules and geofences in ``folder``; returns the config's path."""
+def write_project(folder: Path, fence_count: int, rule_count: int, port: int, decide: str = "") -> Path:
+    """config.toml, rules and geofences in ``folder``; returns the config's path. No quiet hours, so that messages leave
+    at whatever time of day this runs; caps and cooldown as they come, unless ``decide`` says otherwise."""
     (folder / "rules").mkdir(parents=True)
     (folder / "geofences").mkdir()
     (folder / "geofences" / "metro.geojson").write_text(json.dumps(fences(fence_count)))
@@ -63,14 +65,14 @@ def write_project(folder: Path, fence_count: int, rule_count: int, port: int) ->
     config = folder / "config.toml"
     config.write_text(
         f'[server]\nport = {port}\n[sense]\nmax_future = "3000d"\n[guard]\nsends_per_minute = 100000000\n'
-        '[channels.inbox]\nadapter = "inbox"\n'
+        f'[decide]\nquiet_hours = "none"\n{decide}[channels.inbox]\nadapter = "inbox"\n'
     )
     return config
 
 
 def walk(devices: int, seed: int = 2) -> Iterator[dict[str, Any]]:
-    """Signals without end: each device moves some metres per round, one signal per device and round."""
-    rng = random.Random(seed)
+    """Signals without end: each device moves some metres per round, one signal per device and round, from now on."""
+    rng, start = random.Random(seed), round(time.time(), 1)
     x = [rng.uniform(-HALF_KM, HALF_KM) for _ in range(devices)]
     y = [rng.uniform(-HALF_KM, HALF_KM) for _ in range(devices)]
     n = 0
@@ -79,7 +81,7 @@ def walk(devices: int, seed: int = 2) -> Iterator[dict[str, Any]]:
             x[d] += rng.gauss(0, 0.015)
             y[d] += rng.gauss(0, 0.015)
             yield {
-                "device": f"device-{d}", "id": f"{n}", "at": START + 10.0 * (n // devices),
+                "device": f"device-{d}", "id": f"{n}", "at": start + STEP * (n // devices),
                 "lat": round(LAT + y[d] * LAT_KM, 7), "lon": round(LON + x[d] * LON_KM, 7),
                 "accuracy": round(rng.uniform(5, 50), 1), "speed": round(rng.uniform(0, 3), 2),
             }  # fmt: skip
