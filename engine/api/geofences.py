@@ -23,9 +23,9 @@ from engine.model.fence import Fence
 from engine.pipeline.fences import Authored, Wish
 from engine.pipeline.runtime import SOURCE
 from engine.pipeline.undisturbed import shed, undisturbed
+from engine.sense.inspecting import inspect_at
 
 MOST = 100_000  # features of one upload
-NEAR = 5  # fences beside a point that are told though they do not hold it
 LOOKED_AT = 2000  # nearest fences among which those with a tag are looked for
 TOLD = 1000  # problems in one answer
 _LARGE = 1_000_000  # bytes from which a body is read with care for those who wait
@@ -84,8 +84,7 @@ async def _bulk(api: Api, request: web.Request, caller: Caller, replace_all: boo
 
 
 def _read(body: bytes | bytearray) -> Upload:
-    upload = read_upload("body", body, MOST)
-    return replace(upload, fences=[_run_time(fence) for fence in upload.fences])
+    return read_upload("body", body, MOST)
 
 
 async def _load(api: Api, upload: Upload, caller: Caller, replace_all: bool) -> dict[str, Any]:
@@ -114,13 +113,13 @@ def _sifted(upload: Upload, authored: frozenset[str]) -> tuple[list[Fence], list
     rejected = [_line(told) for told in upload.told if told.finding.severity == "error" and told.index >= 0]
     good: dict[str, Fence] = {}
     for fence, index in zip(upload.fences, upload.numbers, strict=True):
-        where = {"index": index, "id": fence.id}
+        where = {"index": index, "id": fence.id, "line": int(fence.source.rpartition(":")[2])}
         if fence.id in authored:
             rejected.append(where | {"code": "AUTHORED", "problem": "it is authored in a file", "fix": _AUTHORED_FIX})
         elif fence.id in good:
             rejected.append(where | {"code": "DUPLICATE_FENCE", "problem": "an earlier feature has this id", "fix": ""})
         else:
-            good[fence.id] = fence
+            good[fence.id] = _run_time(fence)
     return list(good.values()), sorted(rejected, key=lambda line: line["index"])
 
 
@@ -246,23 +245,8 @@ async def get_nearest(api: Api, request: web.Request, caller: Caller) -> web.Res
 
 def _at_point(api: Api, request: web.Request) -> dict[str, Any]:
     lat, lon = _point(request)
-    policy, fences = api.engine.core.compiled.release.policy.sense, api.engine.core.compiled.fences
-    accuracy = number_of(request, "accuracy", 0.0, 1e6)
-    radius = policy.default_accuracy if accuracy is None else accuracy
-    holding = fences.containing(lat, lon)
-    near = [id for id, _ in fences.nearest(lat, lon, NEAR + len(holding)) if id not in holding]
-
-    def line(id: str) -> dict[str, Any]:
-        metres, mass = fences.distance(id, lat, lon), fences.probability(id, lat, lon, radius)
-        return _told(fences.fences[id]) | {"metres": round(metres, 2), "probability": round(mass, 4)}
-
-    return {
-        "lat": lat,
-        "lon": lon,
-        "accuracy": radius,
-        "geofences": [line(id) for id in holding],
-        "near": [line(id) for id in near[:NEAR]],
-    }
+    compiled, accuracy = api.engine.core.compiled, number_of(request, "accuracy", 0.0, 1e6)
+    return inspect_at(compiled.fences, compiled.release.policy.sense, lat, lon, accuracy)
 
 
 def _told(fence: Fence) -> dict[str, Any]:

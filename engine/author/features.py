@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.author.report import TextError
+
 # Everything up to and with the next brace that is not inside a text. Never backtracks, whatever the file holds.
 _TO_BRACE = re.compile(rb'[^"{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}]*+)*+[{}]', re.DOTALL)
 _FEATURES = re.compile(rb'"features"\s*:')
@@ -25,6 +27,10 @@ class Piece(NamedTuple):
     number: int
     place: Place
     text: bytes | bytearray
+
+
+# What a reader of another format tells of one feature: its place, and it, or what is wrong with it.
+Sourced = tuple[Place, dict[str, Any] | TextError]
 
 
 class Collection(msgspec.Struct):

@@ -4,7 +4,7 @@ Good features load and bad ones are told, each with the place at which it begins
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from engine.author import properties
-from engine.author.features import Collection, Outline, Piece, Place, advance
+from engine.author.features import Collection, Outline, Piece, Place, Sourced, advance
 from engine.author.plain import read_plain
 from engine.author.properties import Properties
 from engine.author.report import NotYet, TextError, clip, ordered
@@ -28,6 +28,9 @@ _MAX_FINDINGS = 1000  # told about one file
 _AT_ONCE = 500  # features checked together: short enough not to hold up other threads
 NOWHERE, START = Place(0, 0), Place(1, 1)
 _BYTE = re.compile(r"\(byte (\d+)\)")
+
+Complete = Callable[[Place, dict[str, Any]], None]  # gives a decoded feature what it lacks
+Heard = Callable[[int], None]  # is told how many more features are read
 
 _head = msgspec.json.Decoder(Collection)
 _any = msgspec.json.Decoder()
@@ -56,26 +59,35 @@ def read_fences(name: str, data: bytes) -> tuple[list[Fence], list[Finding]]:
     return upload.fences, ordered(told.finding for told in upload.told)
 
 
-def read_upload(name: str, data: bytes | bytearray, most: int = MAX_FEATURES) -> Upload:
+def quiet(features: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+def read_upload(
+    name: str,
+    data: bytes | bytearray,
+    most: int = MAX_FEATURES,
+    complete: Complete | None = None,
+    heard: Heard = quiet,
+) -> Upload:
     """The same, with what was found of which feature; of more than ``most`` features none is read."""
-    reader = _Reader(name, data[3:] if data.startswith(b"\xef\xbb\xbf") else data, most)
+    reader = _Reader(name, data[3:] if data.startswith(b"\xef\xbb\xbf") else data, most, complete, heard)
     reader.read()
     return Upload(reader.fences, reader.told, reader.features, reader.numbers)
 
 
-def read_features(name: str, features: Iterable[tuple[Place, dict[str, Any]]]) -> Upload:
-    """Features that came from another format, each with its place there."""
-    reader = _Reader(name, b"", MAX_FEATURES)
-    for number, (place, feature) in enumerate(features):
-        reader.features += 1
-        reader.feature(feature, number, place)
-    reader.strange()
+def read_features(
+    name: str, features: Iterable[Sourced], complete: Complete | None = None, heard: Heard = quiet
+) -> Upload:
+    """Features that came from another format, each with its place there, or what is wrong with it."""
+    reader = _Reader(name, b"", MAX_FEATURES, complete, heard)
+    reader.sourced(iter(features))
     return Upload(reader.fences, reader.told, reader.features, reader.numbers)
 
 
 class _Reader:
-    def __init__(self, name: str, data: bytes | bytearray, most: int) -> None:
-        self.name, self.data, self.most = name, data, most
+    def __init__(self, name: str, data: bytes | bytearray, most: int, complete: Complete | None, heard: Heard) -> None:
+        self.name, self.data, self.most, self.complete, self.heard = name, data, most, complete, heard
         self.fences: list[Fence] = []
         self.told: list[Told] = []
         self.numbers: list[int] = []
@@ -116,15 +128,39 @@ class _Reader:
         """Most features are plain and read many at once; the others one by one."""
         while some := list(islice(pieces, _AT_ONCE)):
             plain = read_plain(some)
+            self.heard(len(some))
             for piece in some:
                 found = plain.get(piece.number)
                 if found is not None:
                     self._keep(found.id, found.shape, found.facts, piece.number, piece.place)
                     continue
-                if len(self.told) >= 10 * _MAX_FINDINGS:
-                    return self.tell(piece.place, "error", "TOO_LARGE", "There is too much wrong in this file.")
+                if self._enough(piece.place):
+                    return None
                 self._piece(piece)
         return self.strange()
+
+    def sourced(self, features: Iterator[Sourced]) -> None:
+        """Features of another format."""
+        while some := list(islice(features, _AT_ONCE)):
+            self.heard(len(some))
+            for place, feature in some:
+                if self._enough(place):
+                    return
+                self.features += 1
+                if isinstance(feature, TextError):
+                    self.index, self.id = self.features - 1, ""
+                    self.tell(place, "error", "FENCE", feature.problem, feature.fix)
+                else:
+                    self.feature(feature, self.features - 1, place)
+        self.strange()
+
+    def _enough(self, place: Place) -> bool:
+        """Whether so much is wrong that the rest is not worth reading."""
+        if len(self.told) < 10 * _MAX_FINDINGS:
+            return False
+        self.index, self.id = -1, ""
+        self.tell(place, "error", "TOO_LARGE", "There is too much wrong in this file.")
+        return True
 
     def _unreadable(self) -> None:
         """Not JSON, or not GeoJSON: what the decoder says of the whole."""
@@ -162,6 +198,8 @@ class _Reader:
         self.index, self.id, label = number, "", f"feature {number + 1}"
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
             return self.tell(place, "error", "GEOJSON", f"{label} is no Feature.", 'Its "type" must be "Feature".')
+        if self.complete is not None:
+            self.complete(place, feature)
         facts = feature.get("properties")
         facts = facts if isinstance(facts, dict) else {}
         if isinstance(facts.get("name"), str):

@@ -1,15 +1,19 @@
 """KML placemarks as GeoJSON features: points (a radius comes from their data), lines, polygons, and several in one."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
-from engine.author.features import Place
+from engine.author.features import Place, Sourced
+from engine.author.report import TextError
 from engine.errors import HerenowError
 
 _MAX_DEPTH = 64
-Feature = tuple[Place, dict[str, Any]]
+_MOST = 20_000  # elements of one placemark
+_CHUNK = 1 << 16  # bytes parsed at a time: what is read of them is done with before the next
+_COMMA = re.compile(r"\s*,\s*")
 
 
 @dataclass(slots=True)
@@ -20,10 +24,15 @@ class Element:
     attributes: dict[str, str]
     place: Place
     children: "list[Element]" = field(default_factory=list)
-    text: str = ""
+    texts: list[str] = field(default_factory=list)
 
     def __iter__(self) -> "Iterator[Element]":
         return iter(self.children)
+
+    @property
+    def text(self) -> str:
+        """What stands directly in it."""
+        return "".join(self.texts).strip()
 
     def everything(self) -> "Iterator[Element]":
         """This element and all below it, as they stand in the file."""
@@ -33,7 +42,8 @@ class Element:
 
 
 class _Builder:
-    """Builds the tree. Takes no document type: its entities could fill all memory, or name other files."""
+    """Builds a tree of each placemark, one after the other. Takes no document type: its entities could fill all
+    memory, or name other files."""
 
     def __init__(self) -> None:
         self.parser = expat.ParserCreate(namespace_separator=" ")
@@ -42,40 +52,61 @@ class _Builder:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._data
-        self.open = [Element("", {}, Place(0, 0))]
+        self.done: list[Sourced] = []
+        self._depth = self._size = 0
+        self._open: list[Element] = []  # the placemark being read, down to the element that is open
+
+    def feed(self, data: bytes, final: bool) -> list[Sourced]:
+        """Parse some more; the placemarks that are complete by then."""
+        self.parser.Parse(data, final)
+        done, self.done = self.done, []
+        return done
 
     def _doctype(self, name: str, system: str | None, public: str | None, internal: bool) -> None:
         raise HerenowError("the KML file has a document type (DTD)", fix="Export it again without one.")
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self.open) > _MAX_DEPTH:
+    def _start(self, full: str, attributes: dict[str, str]) -> None:
+        name = full.rpartition(" ")[2]
+        if self._depth == 0 and name != "kml":
+            raise HerenowError(f"the file is no KML: it begins with <{name[:40]}>")
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
             raise HerenowError(f"the KML file is nested deeper than {_MAX_DEPTH}")
+        if not self._open and name != "Placemark":
+            return
+        self._size = self._size + 1 if self._open else 1
         place = Place(self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1)
-        element = Element(name.rpartition(" ")[2], attributes, place)
-        self.open[-1].children.append(element)
-        self.open.append(element)
+        element = Element(name, attributes, place)
+        if self._open and self._size <= _MOST:
+            self._open[-1].children.append(element)
+        self._open.append(element)
 
     def _end(self, name: str) -> None:
-        self.open.pop()
+        self._depth -= 1
+        if self._open:
+            element = self._open.pop()
+            if not self._open:
+                large = TextError(f"The placemark has more than {_MOST} elements.", "Draw several of it.")
+                self.done.append((element.place, _feature(element) if self._size <= _MOST else large))
 
     def _data(self, text: str) -> None:
-        self.open[-1].text += text
+        if self._open and self._size <= _MOST:
+            self._open[-1].texts.append(text)
 
 
-def read_kml(data: bytes) -> Iterator[Feature]:
-    """Every placemark with its place in the file. ``HerenowError`` when the file is no KML."""
+def read_kml(data: bytes) -> Iterator[Sourced]:
+    """Every placemark with its place in the file; where the XML breaks off, what is wrong with it. ``HerenowError``
+    when the file is no KML."""
     builder = _Builder()
     try:
-        builder.parser.Parse(data, True)
+        for start in range(0, len(data) + 1, _CHUNK):
+            yield from builder.feed(data[start : start + _CHUNK], start + _CHUNK > len(data))
     except expat.ExpatError as error:
-        problem = f"line {error.lineno}, column {error.offset + 1}: this is no XML: {expat.ErrorString(error.code)}"
-        raise HerenowError(problem) from error
+        yield from builder.done
+        problem = f"From here on it is no XML: {expat.ErrorString(error.code)}."
+        yield Place(error.lineno, error.offset + 1), TextError(problem, "Export it again.")
     except (ValueError, LookupError) as error:  # an encoding that nobody knows
         raise HerenowError(f"the file cannot be read: {error}") from error
-    root = builder.open[0].children[0]
-    if root.name != "kml":
-        raise HerenowError(f"the file is no KML: it begins with <{root.name[:40]}>")
-    return ((element.place, _feature(element)) for element in root.everything() if element.name == "Placemark")
 
 
 def _child(element: Element, name: str) -> Element | None:
@@ -84,7 +115,7 @@ def _child(element: Element, name: str) -> Element | None:
 
 def _text(element: Element, name: str) -> str:
     child = _child(element, name)
-    return child.text.strip() if child is not None else ""
+    return child.text if child is not None else ""
 
 
 def _feature(placemark: Element) -> dict[str, Any]:
@@ -108,7 +139,7 @@ def _data(placemark: Element) -> dict[str, Any]:
     for element in placemark.everything():
         if element.name in ("Data", "SimpleData"):
             key = element.attributes.get("name") or ""
-            value = _text(element, "value") if element.name == "Data" else element.text.strip()
+            value = _text(element, "value") if element.name == "Data" else element.text
             if key in ("radius", "tags", "catchment", "dwell", "id"):
                 facts[key] = value
             elif key:
@@ -153,7 +184,8 @@ def _rings(polygon: Element, side: str) -> Iterator[list[list[Any]]]:
 
 def _positions(element: Element) -> list[list[Any]]:
     """``lon,lat[,alt]`` separated by blanks."""
-    return [[_number(part) for part in point.split(",")[:2]] for point in _text(element, "coordinates").split()]
+    points = _COMMA.sub(",", _text(element, "coordinates")).split()
+    return [[_number(part) for part in point.split(",")[:2]] for point in points]
 
 
 def _number(text: str) -> Any:

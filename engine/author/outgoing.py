@@ -10,11 +10,22 @@ def feature_of(fence: Fence) -> dict[str, Any]:
     """A feature with everything where an author would write it; ``source`` says where the fence is from."""
     facts: dict[str, Any] = {"name": fence.name, "tags": list(fence.tags), "catchment": fence.catchment}
     facts |= {"dwell": list(fence.dwell), "cross": fence.cross, "schedule": fence.schedule, "metadata": fence.metadata}
+    if fence.valid != (None, None):
+        facts["valid"] = _dates(*fence.valid)
+    if fence.on_open != "enter":
+        facts["on_open"] = fence.on_open
     if isinstance(fence.shape, (Circle, Corridor)):
         facts["radius"] = fence.shape.radius
     properties = {key: value for key, value in facts.items() if value}
     geometry = geometry_of(fence.shape)
     return {"type": "Feature", "id": fence.id, "geometry": geometry, "properties": properties, "source": fence.source}
+
+
+def _dates(first: str | None, last: str | None) -> str:
+    """As ``valid`` is written."""
+    if first is None or last is None:
+        return f"until {last}" if first is None else f"from {first}"
+    return f"{first} to {last}"
 
 
 def region_of(fence: Fence) -> tuple[float, float, float]:

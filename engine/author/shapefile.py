@@ -1,19 +1,21 @@
 """Shapefiles, with the extra ``herenow[shapefile]`` (pyshp, and pyproj for those that are not in degrees)."""
 
+import warnings
+from codecs import lookup
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from engine.author.features import Place
+from engine.author.features import Place, Sourced
+from engine.author.report import TextError
 from engine.errors import HerenowError
 
 _EXTRA = "Install it: pip install 'herenow[shapefile]'"
-Feature = tuple[Place, dict[str, Any]]
 _OWN = ("name", "tags", "radius", "catchment", "dwell")
 
 
-def read_shapefile(path: Path) -> Iterator[Feature]:
+def read_shapefile(path: Path) -> Iterator[Sourced]:
     """The records of a shapefile; a place's line is the number of its record. ``HerenowError`` without the extra, and
     without the .prj that says what the numbers mean."""
     try:
@@ -27,13 +29,32 @@ def read_shapefile(path: Path) -> Iterator[Feature]:
     try:
         system = projections.CRS.from_wkt(described.read_text("utf-8", "replace"))
         turn = projections.Transformer.from_crs(system, "EPSG:4326", always_xy=True).transform
-        with shapefile.Reader(str(path)) as reader:
-            for number, record in enumerate(reader.iterShapeRecords(), 1):
-                yield Place(number, 1), _feature(record, turn)
-    except HerenowError:
-        raise
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "cp1252" is not the "1252" of the .cpg: we know
+            with shapefile.Reader(str(path), encoding=_encoding(path), encodingErrors="replace") as reader:
+                for number, record in enumerate(reader.iterShapeRecords(), 1):
+                    yield Place(number, 1), _read(record, turn)
     except Exception as error:  # the library raises whatever a damaged file makes it stumble over
         raise HerenowError(f"the shapefile cannot be read: {error}", str(path)) from error
+
+
+def _encoding(path: Path) -> str:
+    """The encoding of its texts, as the .cpg beside it says; UTF-8 where it says nothing that is known."""
+    told = next((p for p in (path.with_suffix(".cpg"), path.with_suffix(".CPG")) if p.is_file()), None)
+    name = "" if told is None else told.read_text("ascii", "replace").strip()
+    for encoding in (name, f"cp{name.rpartition(' ')[2]}"):  # "UTF-8", "ISO-8859-1"; "1252", "ANSI 1252"
+        try:
+            return lookup(encoding).name
+        except LookupError:
+            continue
+    return "utf-8"
+
+
+def _read(record: Any, turn: Callable[..., Any]) -> dict[str, Any] | TextError:
+    try:
+        return _feature(record, turn)
+    except Exception as error:  # as above, of this one alone
+        return TextError(f"The record cannot be read: {error}.", "Draw it again.")
 
 
 def _feature(record: Any, turn: Callable[..., Any]) -> dict[str, Any]:

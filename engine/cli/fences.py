@@ -12,6 +12,7 @@ from engine.cli.shared import (
     call,
     config_option,
     configured,
+    counting,
     format_option,
     print_json,
     run,
@@ -20,9 +21,17 @@ from engine.cli.shared import (
 from engine.errors import Finding, HerenowError
 from engine.model.config import Config
 from engine.model.fence import Fence
+from engine.model.reason import Reason
 
-NEAR = 5
 PAGE = "1000"
+
+
+class Finite(click.FloatRange):
+    """A range that holds no NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        return number if number == number else self.fail(f"{value!r} is no number.", param, ctx)
 
 
 @click.group()
@@ -36,9 +45,9 @@ def fences() -> None:
 
 
 @fences.command("inspect", context_settings={"ignore_unknown_options": True})
-@click.argument("lat", type=click.FloatRange(-90, 90))
-@click.argument("lon", type=click.FloatRange(-180, 180))
-@click.option("--accuracy", type=click.FloatRange(0, 1e6), help="Metres (default: [sense] default_accuracy).")
+@click.argument("lat", type=Finite(-90, 90))
+@click.argument("lon", type=Finite(-180, 180))
+@click.option("--accuracy", type=Finite(0, 1e6), help="Metres (default: [sense] default_accuracy).")
 @config_option
 @server_options
 @format_option
@@ -75,38 +84,21 @@ def inspect(
 def _told(word: str, line: dict[str, Any]) -> str:
     metres = line["metres"]
     side = f"{metres:.1f} m inside" if metres >= 0 else f"{-metres:.1f} m outside"
-    small = "  too small to be entered at this accuracy" if line.get("too_small") else ""
     name = f" ({line['name']})" if line["name"] else ""
-    return f"{word}  {line['id']}{name}  {side}, P(inside) {line['probability']:.2f}{small}"
+    told = f"{word}  {line['id']}{name}  {side}, P(inside) {line['probability']:.2f}"
+    if line.get("reason") == Reason.TOO_IMPRECISE:
+        words = "no fix of this accuracy is ever enough to enter it; use radius >= 100 m or `catchment`"
+        told += f"\n      {Reason.TOO_IMPRECISE}: {words}"
+    return told
 
 
 def _inspect(config: Config, lat: float, lon: float, accuracy: float | None) -> dict[str, Any]:
     from engine.sense import FenceSet
+    from engine.sense.inspecting import inspect_at
 
     found, findings = _authored(config)
     _say(findings, errors_only=True)
-    policy = config.policy.sense
-    radius = policy.default_accuracy if accuracy is None else accuracy
-    compiled = FenceSet.compile(found)
-    holding = compiled.containing(lat, lon)
-    near = [id for id, _ in compiled.nearest(lat, lon, NEAR + len(holding)) if id not in holding][:NEAR]
-    shown = [compiled.fences[id] for id in (*holding, *near)]
-    small = set(FenceSet.compile(shown).too_small(radius, policy.enter_probability)) if radius > 0 else set()
-
-    def line(id: str) -> dict[str, Any]:
-        fence = compiled.fences[id]
-        return {
-            "id": id,
-            "name": fence.name,
-            "tags": list(fence.tags),
-            "source": fence.source,
-            "metres": round(compiled.distance(id, lat, lon), 2),
-            "probability": round(compiled.probability(id, lat, lon, radius), 4),
-            "too_small": id in small,
-        }
-
-    parts = {"geofences": [line(id) for id in holding], "near": [line(id) for id in near]}
-    return {"lat": lat, "lon": lon, "accuracy": radius, **parts}
+    return inspect_at(FenceSet.compile(found), config.policy.sense, lat, lon, accuracy)
 
 
 @fences.command("list")
@@ -119,6 +111,7 @@ def list_fences(config_path: str | None, url: str | None, key: str | None, form:
     \b
     Example:
       herenow fences list
+      herenow fences list --url http://127.0.0.1:8080 --format json
     """
     if url is not None:
         features = list(run(_pages(url.rstrip("/"), key)))
@@ -158,16 +151,18 @@ async def _pages(url: str, key: str | None) -> list[dict[str, Any]]:
 @format_option
 def import_fences(file: Path, out: Path | None, tags: tuple[str, ...], radius: float | None, form: str) -> None:
     """Read GeoJSON, KML, CSV (lat, lon, radius, id, name) or a shapefile; write GeoJSON for geofences/. What is wrong
-    is told with its place in FILE; the rest is written.
+    is told with its place in FILE; the rest is written. Exit code 1 where something was refused.
 
     \b
     Example:
       herenow fences import shops.csv --out geofences/shops.geojson --tag shop
+      herenow fences import stops.kml --radius 80 > geofences/stops.geojson
     """
     from engine.author.importing import read_file
     from engine.author.outgoing import feature_of
 
-    upload = read_file(file, tags, radius)
+    with counting(f"reading {file.name}") as heard:
+        upload = read_file(file, tags, radius, heard)
     kept: dict[str, Fence] = {}
     findings = [told.finding for told in upload.told]
     for fence in upload.fences:

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,6 +90,21 @@ def instant(text: str | None, option: str = "--at") -> float | None:
 def server_url(config: Config, url: str | None) -> str:
     """Where the server is."""
     return (url or f"http://{config.server.host}:{config.server.port}").rstrip("/")
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """How many are done so far, on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda more: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda more: bar.advance(task, more)
 
 
 async def call(method: str, url: str, key: str | None, body: Any = None, params: dict[str, str] | None = None) -> Any:

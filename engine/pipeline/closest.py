@@ -150,7 +150,7 @@ class Closest:
     def _unsure(self, reached: Reached) -> dict[str, Any]:
         """Inside by the numbers, but not sure enough to count."""
         fence, fix = self._fences.fences[reached.fence], reached.fix
-        if FenceSet.compile([fence]).too_small(fix.accuracy):
+        if FenceSet.compile([fence]).too_small(fix.accuracy, self._enter):
             words = f"a fix of {fix.accuracy:.0f} m accuracy is never enough to enter {fence.id}"
             told = f"Too imprecise: {words}; use radius >= 100 m, or `catchment`."
             return _line(0.15, told, words) | {"reason": Reason.TOO_IMPRECISE.value}

@@ -1,8 +1,11 @@
 """Fences from KML, CSV, shapefiles and GeoJSON without ids: good ones come in, each bad one is told with its place."""
 
+import tracemalloc
 from pathlib import Path
 
+import pyproj
 import pytest
+import shapefile
 
 from engine.author.importing import read_file
 from engine.errors import HerenowError
@@ -68,16 +71,63 @@ def test_a_radius_for_bare_points_and_tags_for_all_may_be_given(tmp_path: Path):
         ('<!DOCTYPE kml [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><kml>&b;</kml>', "DTD"),
         ('<!DOCTYPE kml SYSTEM "http://127.0.0.1/x.dtd"><kml/>', "DTD"),
         ("<kml>" + "<Folder>" * 100, "nested"),
-        ("<kml>\n<Placemark>", "line 2"),
+        ("<kml><Placemark>" + "<Folder>" * 100, "nested"),
         ("<gpx/>", "<gpx>"),
-        ("", "line 1"),
-        (b"\xff\xfe\x00", "XML"),
         ('<?xml version="1.0" encoding="nobody-knows"?><kml/>', "encoding"),
     ],
 )
-def test_hostile_and_broken_kml_ends_in_one_message(tmp_path: Path, content: str | bytes, words: str):
+def test_hostile_kml_ends_in_one_message(tmp_path: Path, content: str | bytes, words: str):
     with pytest.raises(HerenowError, match=words):
         imported(tmp_path, "x.kml", content)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("<kml>\n<Placemark>", (2, 12)),
+        ("", (1, 1)),
+        (b"\xff\xfe\x00", (1, 2)),
+        ("<kml>&nbsp;</kml>", (1, 6)),
+        ("<kml>\n&secret;</kml>", (2, 1)),
+    ],
+)
+def test_where_kml_is_no_xml_is_told(tmp_path: Path, content: str | bytes, place: tuple[int, int]):
+    fences, (error,) = imported(tmp_path, "x.kml", content)
+    assert (fences, (error.line, error.column)) == ({}, place)
+    assert "no XML" in error.problem
+
+
+def test_what_comes_before_the_xml_breaks_off_comes_in(tmp_path: Path):
+    one = '<Placemark id="p{}"><Point><coordinates>13.4, 52.5</coordinates></Point></Placemark>\n'
+    text = "<kml>\n" + "".join(one.format(k) for k in range(2000)) + "<Placemark><Poi"
+    fences, (error,) = imported(tmp_path, "x.kml", text, radius=50.0)
+    assert list(fences) == [f"p{k}" for k in range(2000)]
+    assert error.line == 2002
+
+
+def test_a_placemark_as_large_as_the_file_costs_little_memory(tmp_path: Path):
+    one = '<Placemark id="a"><Point><coordinates>13.4,52.5</coordinates></Point></Placemark>'
+    text = (
+        "<kml>" + one + "<Placemark>" + "<a/>" * 60_000 + "x" * 1_000_000 + "</Placemark>" + one.replace('"a"', '"b"')
+    )
+    tracemalloc.start()
+    try:
+        fences, (error,) = imported(tmp_path, "x.kml", text + "</kml>", radius=50.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert list(fences) == ["a", "b"]
+    assert "20000 elements" in error.problem
+    assert peak < 20_000_000
+
+
+def test_a_long_text_in_kml_is_read_once(tmp_path: Path):
+    ring = " ".join(f"{13.4 + k * 1e-7},{52.5 + k % 2 * 1e-3}" for k in range(90_000))
+    text = (
+        f"<kml><Placemark><name>Wall</name><LineString><coordinates>{ring}</coordinates></LineString></Placemark></kml>"
+    )
+    fences, errors = imported(tmp_path, "x.kml", text, radius=20.0)
+    assert (len(fences["wall"].shape.line), errors) == (90_000, [])
 
 
 def test_csv_circles_come_in_whatever_the_order_of_the_columns(tmp_path: Path):
@@ -98,12 +148,65 @@ def test_bad_csv_rows_are_told_with_their_line(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "id;lat;lon;radius\r\na;52,5;13,4;120,5\r\n",
+        'id,lat,lon,radius\na,"52,5","13,4","120,5"\n',
+        "sep=;\r\nid;lat;lon;radius\r\na;52,5;13,4;120,5\r\n",
+        "id\tlat\tlon\tradius\na\t52.5\t13.4\t120.5 m\n",
+        '"id","lat","lon","radius"\n"a","52.5","13.4","120.5"\n',
+        '"radius, in metres",id,lat,lon,radius\n,a,52.5,13.4,120.5\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_comes_in_as_spreadsheets_write_it(tmp_path: Path, text: str, encoding: str):
+    fences, errors = imported(tmp_path, "x.csv", text.encode(encoding))
+    assert errors == []
+    assert fences["a"].shape == Circle(13.4, 52.5, 120.5)
+
+
+def test_quotes_and_lines_inside_a_cell_belong_to_it_and_its_row_is_where_it_begins(tmp_path: Path):
+    text = 'id,note,lat,lon,radius\na,"says ""hi""\nand, goes",52.5,13.4,90\nb,"two\nlines",x,13.4,90\nc,,52,13,90\n'
+    fences, errors = imported(tmp_path, "x.csv", text)
+    assert list(fences) == ["a", "c"]
+    assert fences["a"].metadata == {"note": 'says "hi"\nand, goes'}
+    assert [error.line for error in errors] == [4]
+
+
+def test_a_decimal_comma_between_commas_is_told_and_not_taken_for_other_numbers(tmp_path: Path):
+    fences, (cells, radius) = imported(tmp_path, "x.csv", 'id,lat,lon,radius\na,52,5,13,4,100\nb,52.5,13.4,"1,500"\n')
+    assert fences == {}
+    assert (cells.line, radius.line) == (2, 3)
+    assert "6 cells" in cells.problem
+    assert "1500 or 1.500" in radius.problem
+
+
+def test_a_quote_that_never_closes_spoils_only_its_row(tmp_path: Path):
+    text = "id,lat,lon,radius\na,1,2,90\n" + "1" * 200_000 + ",2,3,4\nb,1,2,90\n"
+    fences, (error,) = imported(tmp_path, "x.csv", text)
+    assert (list(fences), error.line) == (["a", "b"], 3)
+
+
+def test_so_much_wrong_is_not_told_to_the_end(tmp_path: Path):
+    upload_errors = imported(tmp_path, "x.csv", "lat,lon,radius\n" + "1,2,wide\n" * 30_000)[1]
+    assert 1000 < len(upload_errors) < 11_000
+    assert upload_errors[-1].code == "TOO_LARGE"
+
+
+def test_a_large_table_comes_in_and_says_how_far_it_is(tmp_path: Path):
+    rows = "".join(f"s{k},{k % 80}.5,{k % 170},50\n" for k in range(10_000))
+    heard: list[int] = []
+    fences, errors = imported(tmp_path, "x.csv", "id,lat,lon,radius\n" + rows, heard=heard.append)
+    assert (len(fences), errors) == (10_000, [])
+    assert (sum(heard), len(heard)) == (10_000, 20)
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         ("id,name\na,b\n", "no column lat and no column lon"),
         ("", "no column"),
-        (b"lat,lon\n\xff,1\n", "UTF-8"),
-        ("lat,lon\n" + "1" * 200_000 + ",2\n", "line 2"),
+        (b"lat,lon\n1,2\n\xff,1\n", "line 3 .*UTF-8"),
     ],
 )
 def test_a_csv_file_that_is_none_is_told(tmp_path: Path, content: str | bytes, words: str):
@@ -111,14 +214,54 @@ def test_a_csv_file_that_is_none_is_told(tmp_path: Path, content: str | bytes, w
         imported(tmp_path, "x.csv", content)
 
 
-def test_geojson_without_ids_gets_them_from_the_names(tmp_path: Path):
-    feature = '{"type": "Feature", "properties": {"name": "Old Town", "radius": 90}, "geometry": %s}'
-    point = '{"type": "Point", "coordinates": [13.4, 52.5]}'
-    text = '{"type": "FeatureCollection", "features": [\n' + ",\n".join([feature % point] * 2 + ["3"]) + "]}"
-    fences, errors = imported(tmp_path, "x.geojson", text.replace(",\n3", ""))
-    assert (list(fences), errors) == (["old-town", "old-town-2"], [])
-    fences, errors = imported(tmp_path, "x.geojson", text)  # read as any file of geofences/, which needs ids
-    assert [error.code for error in errors] == ["NO_ID", "NO_ID", "GEOJSON"]
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", "id,lat,lon,radius\na,13.4,52.5,100\n"),
+        ("x.kml", "<kml><Placemark id='a'><Point><coordinates>52.5,13.4</coordinates></Point></Placemark></kml>"),
+    ],
+)
+def test_coordinates_that_look_swapped_are_told_and_come_in(tmp_path: Path, name: str, content: str):
+    (tmp_path / name).write_text(content)
+    upload = read_file(tmp_path / name, radius=100.0)
+    assert [fence.id for fence in upload.fences] == ["a"]
+    assert [told.finding.code for told in upload.told] == ["LOOKS_SWAPPED"]
+
+
+def test_a_ring_that_crosses_itself_is_mended_and_told(tmp_path: Path):
+    ring = "<LinearRing><coordinates>13,52 14,53 14,52 13,53 13,52</coordinates></LinearRing>"
+    polygon = f"<Polygon><outerBoundaryIs>{ring}</outerBoundaryIs></Polygon>"
+    (tmp_path / "x.kml").write_text(f"<kml>\n<Placemark id='a'>{polygon}</Placemark></kml>")
+    upload = read_file(tmp_path / "x.kml")
+    assert len(upload.fences[0].shape.parts) == 2
+    assert [(told.finding.code, told.finding.line) for told in upload.told] == [("REPAIRED", 2)]
+
+
+GEOJSON = """{"type": "FeatureCollection", "features": [
+{"type": "Feature", "properties": {"name": "Old Town", "radius": 90}, "geometry": POINT},
+{"type": "Feature", "properties": {"name": "Old Town", "radius": 90}, "geometry": POINT},
+3,
+{"type": "Feature", "properties": {"name": "Nowhere", "radius": 90}, "geometry": null},
+{"type": "Feature", "properties": null, "geometry": POINT},
+{"type": "Feature", "properties": {"name": 7}, "geometry": POINT},
+{"type": "Feature", "properties": {"name": "!!!"}, "geometry": POINT},
+{"type": "Feature", "properties": {"name": "Tag"}, "geometry": POINT},
+  {"type": "Feature", "id": "far", "properties": {}, "geometry": {"type": "Point", "coordinates": [13.4, 97]}}]}
+""".replace("POINT", '{"type": "Point", "coordinates": [13.4, 52.5]}')
+
+
+def test_geojson_without_ids_gets_them_and_each_bad_feature_is_told_with_its_place(tmp_path: Path):
+    fences, errors = imported(tmp_path, "x.geojson", GEOJSON, radius=50.0)
+    assert list(fences) == ["old-town", "old-town-2", "fence-6", "7", "fence-8", "fence-tag"]
+    assert [(error.line, error.column) for error in errors] == [(4, 1), (5, 1), (10, 3)]
+    assert {fence.shape.radius for fence in fences.values()} == {90.0, 50.0}
+
+
+def test_a_feature_that_is_no_json_spoils_only_itself(tmp_path: Path):
+    text = GEOJSON.replace('"name": "Nowhere"', '"name": NaN')
+    fences, errors = imported(tmp_path, "x.geojson", text, radius=50.0)
+    assert len(fences) == 6
+    assert [(error.line, error.code) for error in errors] == [(4, "GEOJSON"), (5, "JSON"), (10, "FENCE")]
 
 
 def test_a_file_of_no_known_kind_is_told(tmp_path: Path):
@@ -130,8 +273,6 @@ def test_a_file_of_no_known_kind_is_told(tmp_path: Path):
 
 
 def write_shapefile(path: Path, crs: int | None = 4326) -> None:
-    shapefile = pytest.importorskip("shapefile")
-    pyproj = pytest.importorskip("pyproj")
     with shapefile.Writer(str(path), shapeType=shapefile.POLYGON) as writer:
         writer.field("NAME", "C", size=20)
         writer.field("FLOORS", "N")
@@ -177,3 +318,41 @@ def test_a_damaged_shapefile_ends_in_a_message(tmp_path: Path):
     (tmp_path / "x.shp").write_bytes(b"\x00" * 40)
     with pytest.raises(HerenowError, match="cannot be read"):
         read_file(tmp_path / "x.shp")
+
+
+@pytest.mark.parametrize(("told", "encoding"), [("ISO-8859-1", "latin-1"), ("1252", "cp1252"), (None, "utf-8")])
+def test_texts_of_a_shapefile_are_read_as_its_cpg_says(tmp_path: Path, told: str | None, encoding: str):
+    with shapefile.Writer(str(tmp_path / "x.shp"), shapeType=shapefile.POINT, encoding=encoding) as writer:
+        writer.field("NAME", "C", size=20)
+        writer.field("RADIUS", "N", decimal=1)
+        writer.point(13.4, 52.5)
+        writer.record("Café Süd", 80.5)
+    (tmp_path / "x.prj").write_text(pyproj.CRS(4326).to_wkt("WKT1_ESRI"))
+    if told is not None:
+        (tmp_path / "x.cpg").write_text(told + "\n")
+    (cafe,) = read_file(tmp_path / "x.shp").fences
+    assert (cafe.id, cafe.name, cafe.shape) == ("café-süd", "Café Süd", Circle(13.4, 52.5, 80.5))
+
+
+def test_shapefile_texts_in_another_encoding_than_told_stop_nothing(tmp_path: Path):
+    with shapefile.Writer(str(tmp_path / "x.shp"), shapeType=shapefile.POINT, encoding="latin-1") as writer:
+        writer.field("NAME", "C", size=20)
+        writer.point(13.4, 52.5)
+        writer.record("Café Süd")
+    (tmp_path / "x.prj").write_text(pyproj.CRS(4326).to_wkt("WKT1_ESRI"))
+    (cafe,) = read_file(tmp_path / "x.shp", radius=50.0).fences
+    assert cafe.name == "Caf\ufffd S\ufffdd"
+
+
+def test_holes_and_several_parts_of_a_shapefile_come_in(tmp_path: Path):
+    outer = [(13.0, 52.0), (13.0, 53.0), (14.0, 53.0), (14.0, 52.0), (13.0, 52.0)]
+    hole = [(13.4, 52.4), (13.6, 52.4), (13.6, 52.6), (13.4, 52.6), (13.4, 52.4)]
+    other = [(x + 2.0, y) for x, y in outer]
+    with shapefile.Writer(str(tmp_path / "x.shp"), shapeType=shapefile.POLYGON) as writer:
+        writer.field("ID", "C", size=20)
+        writer.poly([outer, hole, other])
+        writer.record("both")
+    (tmp_path / "x.prj").write_text(pyproj.CRS(4326).to_wkt("WKT1_ESRI"))
+    upload = read_file(tmp_path / "x.shp")
+    assert [told.finding.code for told in upload.told] == []
+    assert sorted(len(part) for part in upload.fences[0].shape.parts) == [1, 2]

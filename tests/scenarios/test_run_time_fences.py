@@ -172,7 +172,7 @@ async def test_a_bulk_upload_loads_the_good_ones_and_tells_the_place_of_each_bad
         status, answer = await call(server, "POST", "/v1/geofences", body)
         assert (status, answer["accepted"], answer["total"]) == (200, 2, 2)
         told = [(line["index"], line["id"], line["code"], line.get("line")) for line in answer["rejected"]]
-        assert told == [(1, "bad", "FENCE", 3), (2, "kiosk", "DUPLICATE_FENCE", None)]
+        assert told == [(1, "bad", "FENCE", 3), (2, "kiosk", "DUPLICATE_FENCE", 4)]
 
 
 async def test_a_replacing_upload_drops_the_others_but_keeps_what_is_only_wrong_now(project: Path):
