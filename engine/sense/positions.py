@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from engine.model.person import Position
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal
-from engine.sense.arithmetic import Floats, Ints
+from engine.sense.arithmetic import Ints
 from engine.sense.columns import Devices
 from engine.sense.stops import Stand
 
@@ -65,16 +65,17 @@ def _kept(value: float | None) -> float | None:
 
 
 class Past:
-    """Where the devices of a segment were before it: what ``position`` needs to tell of its records."""
+    """Where the devices of a segment were before it: what ``position`` needs to tell of its records. ``rows``,
+    ``own``: the devices of a whole segment, where they are known beforehand, as they were."""
 
     def __init__(
         self,
         signals: Sequence[Signal],
         policy: SensePolicy,
         rows: Ints | None = None,
-        columns: Sequence[Floats] = (),
+        own: Any = None,
     ) -> None:
-        self._signals, self._policy, self._rows, self._columns = signals, policy, rows, columns
+        self._signals, self._policy, self._rows, self._own = signals, policy, rows, own
         self._kept: dict[int, tuple[list[float], list[int]]] = {}  # row -> (at and SHOWN before, its signals)
         self._size = 0
 
@@ -92,7 +93,7 @@ class Past:
             before, hits = self._kept.get(row, ([], []))
         else:
             hits = (self._rows == row).nonzero()[0].tolist()
-            before = [float(column[hits[0]]) for column in self._columns] if hits else []
+            before = [float(self._own[name][hits[0]]) for name in _BEFORE] if hits else []
         if not hits:
             return None
         newest, *shown, lat, lon, since = before
@@ -106,8 +107,3 @@ class Past:
                 stand = stand.then(signal.lat, signal.lon, accuracy, signal.at, policy.silence).kept()
             held, newest = after(held, signal, stand.still), signal.at
         return held
-
-    @classmethod
-    def of(cls, signals: Sequence[Signal], policy: SensePolicy, rows: Ints, devices: Devices) -> "Past":
-        """A whole segment at once."""
-        return cls(signals, policy, rows, [getattr(devices, name)[rows] for name in _BEFORE])

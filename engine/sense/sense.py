@@ -17,7 +17,7 @@ from engine.sense.machine import STATE_NAMES, Device, Machine, Stay
 from engine.sense.positions import SHOWN, Past, position_of
 from engine.sense.segment import Segment
 from engine.sense.shelf import Shelf
-from engine.sense.single import PLACE, Single
+from engine.sense.single import Single
 
 VERSION = 2
 FEW = 8  # signals up to which columns do not pay
@@ -55,41 +55,21 @@ class Sense:
                 self._past.keep(row, self._devices)
                 self._single.apply(row, signal, received[k], k, out)
             return out
-        devices = self._devices
-        segment = Segment(signals, received, devices, self.policy)
-        stirred = segment.stirred(devices, self._single)
-        self._past = Past.of(signals, self.policy, segment.rows, devices)
+        segment = Segment(signals, received, self._devices, self.policy)
+        stirred = segment.stirred(self._devices, self._single)
+        self._past = Past(signals, self.policy, segment.rows, segment.own)
         self._single.late += int(np.count_nonzero(segment.late & ~stirred))
         again = segment.again
-        for k in stirred.nonzero()[0].tolist():
-            row, seen = int(segment.rows[k]), segment.seen(k)
-            self._single.apply(row, signals[k], received[k], k, out, seen, place=bool(again[k]))
-        timely = ~segment.late
-        self._settle(segment, (timely & ~stirred).nonzero()[0])
-        self._place(segment, (timely & ~(stirred & again)).nonzero()[0])
+        for k in (stirred | again & ~segment.late).nonzero()[0].tolist():
+            seen = segment.seen(k) if stirred[k] else {}
+            self._single.apply(int(segment.rows[k]), signals[k], received[k], k, out, seen, place=bool(again[k]))
+        self._arm(segment.settle(self._devices))
         return out
 
-    def _settle(self, segment: Segment, index: Ints) -> None:
-        """Move the clocks of devices to which nothing else happens."""
-        devices, rows = self._devices, segment.rows[index]
-        devices.at[rows], devices.received[rows] = segment.at[index], segment.received[index]
-        usable = index[segment.usable[index]]
-        devices.heard[segment.rows[usable]] = segment.at[usable]
-        devices.placed[segment.rows[usable]] = True
-        busy = rows[devices.head[rows] != NONE]
-        self._shelf.queue.arm(busy, devices.due(busy, self.policy.silence))
-
-    def _place(self, segment: Segment, index: Ints) -> None:
-        """Take over positions and batteries, later signals last."""
-        devices = self._devices
-        known = index[segment.battery[index] == segment.battery[index]]
-        devices.battery[segment.rows[known]] = segment.battery[known]
-        index = index[segment.fix[index]]
-        rows = segment.rows[index]
-        segment.stand(devices, index)
-        devices.fixed[rows] = segment.at[index]
-        for name in PLACE:
-            getattr(devices, name)[rows] = getattr(segment, name)[index]
+    def _arm(self, rows: Ints) -> None:
+        """See to it that the timers of these devices are looked at in time."""
+        busy = rows[self._devices.head[rows] != NONE]
+        self._shelf.queue.arm(busy, self._devices.due(busy, self.policy.silence))
 
     # ------------------------------------------------------------------ time
 
@@ -246,8 +226,7 @@ class Sense:
             table.fence[: table.size] = moved[table.fence[: table.size]]
         sense._shelf.restore()
         devices.queued[: devices.size] = NEVER
-        busy = np.flatnonzero(devices.head[: devices.size] != NONE)
-        sense._shelf.queue.arm(busy, devices.due(busy, policy.silence))
+        sense._arm(np.arange(devices.size))
         return sense
 
 

@@ -131,7 +131,7 @@ def _room(table: Chained, rows: list[int], wanted: int) -> list[int]:
     """So many rows, those of before among them; what is too many is given back."""
     if len(rows) == wanted:
         return rows
-    rows.extend(table.take() for _ in range(len(rows), wanted))
+    rows.extend(table.fresh() for _ in range(len(rows), wanted))
     while len(rows) > wanted:
         table.release(rows.pop())
     return rows

@@ -1,12 +1,11 @@
 """Standing still: for how long a device has stayed within 70 metres of where it first was."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine.sense import plain
-from engine.sense.arithmetic import Floats, Ints, scales, wrap
-from engine.sense.columns import Devices
+from engine.sense.arithmetic import Bools, Floats, scales, wrap
 
 WITHIN = 70.0  # metres
 USEFUL = 100.0  # metres of accuracy beyond which a fix says nothing of standing still
@@ -41,20 +40,20 @@ class Stand(NamedTuple):
         )
 
 
-def settle(
-    devices: Devices, rows: Ints, lat: Floats, lon: Floats, accuracy: Floats, at: Floats, silence: float
-) -> None:
-    """``Stand.then`` in columns, for fixes of different devices."""
+def settle(own: Any, fix: Bools, lat: Floats, lon: Floats, accuracy: Floats, at: Floats, silence: float) -> None:
+    """``Stand.then`` in columns, for signals of different devices (``own``: their rows); ``fix``: which have one."""
+    lat = np.where(fix, lat, 0.0)
     east, north = scales(lat)
-    since = devices.stand_since[rows]
-    dx = wrap(lon - devices.stand_lon[rows]) * east
-    dy = (lat - devices.stand_lat[rows]) * north
-    stays = at - (since + devices.still[rows]) <= silence
+    since = own["stand_since"]
+    dx = wrap(lon - own["stand_lon"]) * east
+    dy = (lat - own["stand_lat"]) * north
+    stays = at - (since + own["still"]) <= silence
     stays &= dx * dx + dy * dy <= _SQUARE
-    useful = accuracy <= USEFUL
-    kept = (stays & useful).nonzero()[0]
-    devices.still[rows[kept]] = at[kept] - since[kept]
-    fresh = (useful & ~stays).nonzero()[0]
-    anew = rows[fresh]
-    devices.stand_lat[anew], devices.stand_lon[anew] = lat[fresh], lon[fresh]
-    devices.stand_since[anew], devices.still[anew] = at[fresh], 0.0
+    useful = fix & (accuracy <= USEFUL)
+    still = at - since
+    fresh = useful & ~stays
+    if np.count_nonzero(fresh):
+        for name, column in (("stand_lat", lat), ("stand_lon", lon), ("stand_since", at)):
+            np.copyto(own[name], column, casting="same_kind", where=fresh)
+        still[fresh] = 0.0
+    np.copyto(own["still"], still, casting="same_kind", where=useful)
