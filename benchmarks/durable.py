@@ -82,13 +82,9 @@ def rules_of(count: int) -> tuple[Rule, ...]:
 
 
 def situations(fences: Sequence[Fence], count: int) -> list[Situation]:
-    people = [
-        Person(
-            f"p{n}", Profile({"tier": TIERS[n % 4], "age": 20 + n}), ["d"],
-            deeds=[Happened("app_open" if n % 3 else "purchase", 900.0)],
-        )
-        for n in range(50)
-    ]  # fmt: skip
+    people = [Person(f"p{n}", Profile({"tier": TIERS[n % 4], "age": 20 + n}), ["d"]) for n in range(50)]
+    for n, person in enumerate(people):
+        person.events = [Happened("app_open" if n % 3 else "purchase", 900.0)]
     zone, position, world, out = ZoneInfo("UTC"), Position(1000.0, 0.0, 0.0, 10.0), World(), []
     for i in range(count):
         fence, person = fences[i * 7919 % len(fences)], people[i % len(people)]

@@ -70,9 +70,8 @@ def rule(i: int) -> Rule:
 
 
 def situations(fences: Sequence[Fence], world: World) -> list[Situation]:
-    person = Person(
-        "p", Profile({"tier": "gold"}), ["d"], deeds=[Happened("app_open", 900.0), Happened("app_open", 950.0)]
-    )
+    person = Person("p", Profile({"tier": "gold"}), ["d"])
+    person.events = [Happened("app_open", 900.0), Happened("app_open", 950.0)]
     zone, position = ZoneInfo("UTC"), Position(1000.0, 0.0, 0.0, 10.0)
     out = []
     for i in range(TRANSITIONS):

@@ -22,7 +22,7 @@ def compile_inside(condition: Inside, resolve: Resolve) -> Node:
         cause = s.cause
         if cause.fence in fences and cause.kind in ("enter", "dwell"):
             return True
-        for visit in s.person.present():
+        for visit in s.person.stays:
             if visit.fence not in fences:
                 continue
             if visit.fence == cause.fence and visit.device == s.device and cause.kind == "exit":
@@ -34,7 +34,7 @@ def compile_inside(condition: Inside, resolve: Resolve) -> Node:
 
     def look(s: Situation) -> Seen:
         ok = holds(s)
-        open_visits = s.person.present()
+        open_visits = s.person.stays
         saw = [visit.fence for visit in open_visits if not visit.lost][:MAX_SHOWN_ITEMS]
         lost = [visit.fence for visit in open_visits if visit.lost and visit.fence in fences]
         note = f"unknown since the device in {', '.join(lost[:MAX_SHOWN_ITEMS])} went silent" if ok is None else ""

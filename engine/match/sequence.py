@@ -13,7 +13,7 @@ from engine.match.places import Resolve, target_words
 from engine.match.seen import Node, Seen
 from engine.match.situation import Situation, Truth
 from engine.match.windows import duration_words
-from engine.model.person import Happened
+from engine.model.past import Happened, Visit, deeds, stays_in
 from engine.model.rule import InOrder, Step
 
 Happening = tuple[float, str, str, str, float]
@@ -89,7 +89,7 @@ def _finder(step: Step, resolve: Resolve, silence: float) -> Callable[[Situation
 
 
 def _events(s: Situation, event: str, fits: Truth | None) -> Found:
-    happened = [h for h in s.person.events if h.event == event]
+    happened = deeds(s.person.past, event)
     if s.cause.kind == "event" and s.cause.event == event:
         happened.append(Happened(event, s.cause.at, s.cause.data))
         happened.sort(key=lambda h: h.at)
@@ -105,8 +105,14 @@ def _events(s: Situation, event: str, fits: Truth | None) -> Found:
     return sure, maybe
 
 
+def _visits(s: Situation, fences: frozenset[str]) -> list[Visit]:
+    """All visits to these, by their beginning."""
+    over = stays_in(s.person.past, fences)
+    return sorted(over + [visit for visit in s.person.stays if visit.fence in fences], key=lambda visit: visit.enter)
+
+
 def _comings(s: Situation, fences: frozenset[str], going: bool) -> Found:
-    visits = [visit for visit in s.person.visits if visit.fence in fences]
+    visits = _visits(s, fences)
     if going:
         found = sorted((v.exit, "exit", v.fence, v.device, v.enter) for v in visits if v.exit is not None)
     else:
@@ -118,9 +124,7 @@ def _stays(s: Situation, fences: frozenset[str], seconds: float) -> Found:
     """Visits that lasted so long; one gone silent before may have."""
     sure: list[Happening] = []
     maybe: list[Happening] = []
-    for visit in s.person.visits:
-        if visit.fence not in fences:
-            continue
+    for visit in _visits(s, fences):
         reached = visit.enter + seconds
         happening = (reached, "dwell", visit.fence, visit.device, visit.enter)
         until = s.device_now if visit.exit is None else visit.exit

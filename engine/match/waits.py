@@ -28,7 +28,7 @@ class Scheduled:
 
 def stay_in(person: Person, fences: Collection[str]) -> Visit | None:
     """The stay that puts a person inside one of them: the first by fence and device; one gone silent is none."""
-    here = [visit for visit in person.present() if not visit.lost and visit.fence in fences]
+    here = [visit for visit in person.stays if not visit.lost and visit.fence in fences]
     return min(here, key=lambda visit: (visit.fence, visit.device), default=None)
 
 

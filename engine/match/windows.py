@@ -10,6 +10,7 @@ from engine.match.expressions import compile_expression, text_of
 from engine.match.places import Resolve, target_words
 from engine.match.seen import Node, Seen
 from engine.match.situation import Situation, Truth
+from engine.model.past import deeds, stays_in
 from engine.model.rule import Did, Visited
 
 _UNITS = ((604800, "week"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -23,13 +24,11 @@ def compile_visited(condition: Visited, resolve: Resolve) -> Node:
     needs = f"{target_words(condition.target)} {_often(times, seconds)}"
 
     def ends(s: Situation) -> list[float]:
-        since, cause = s.device_now - seconds, s.cause
+        cause = s.cause
         return [
             visit.exit
-            for visit in s.person.visits
+            for visit in stays_in(s.person.past, fences, s.device_now - seconds)
             if visit.exit is not None
-            and visit.exit > since
-            and visit.fence in fences
             and not (
                 cause.kind == "exit"
                 and visit.exit == cause.at
@@ -72,8 +71,7 @@ def compile_did(condition: Did, silence: float) -> Node:
 
 def _events(s: Situation, event: str, seconds: float, fits: Truth | None) -> tuple[list[float], int]:
     """When it happened within the window, and how many more cannot be judged."""
-    since = s.device_now - seconds
-    within = [happened for happened in s.person.events if happened.event == event and happened.at > since]
+    within = deeds(s.person.past, event, s.device_now - seconds)
     if fits is None or not within:
         return [happened.at for happened in within], 0
     view, found, unsure = replace(s), [], 0

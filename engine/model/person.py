@@ -1,10 +1,11 @@
 """What the core holds of a person: plain data, changed only inside a step, in record order."""
 
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct, field
 
-from engine.model.past import Happened, Visit, pack, unpack
+from engine.model.past import Happened, Visit, deeds, pack, stays_in
 
 __all__ = ["Happened", "Person", "Position", "Profile", "Sent", "Visit"]
 
@@ -34,61 +35,43 @@ class Sent(Struct, array_like=True):
 
 
 class Person(Struct, array_like=True):
-    """One person: profile, histories (oldest first), sends, and sticky group assignments (rule -> control/variant).
+    """One person: profile, history, sends, and sticky group assignments (rule -> control/variant).
 
-    The history is either spread out in ``stays`` and ``deeds``, or packed in ``past`` (and then ``stays`` has a copy of
-    the visits that last); ``visits`` and ``events`` are the way to it. ``place`` is the time zone of the geofence last
-    entered; ``moved`` the time zone that was theirs before the present one, and the journal time at which it ceased.
+    ``stays`` are the visits that last, by their beginning; what is over is packed in ``past``. ``visits`` and
+    ``events`` spread all of it out: they are copies, to be set anew, not changed in place. ``place`` is the time zone
+    of the geofence last entered; ``moved`` the time zone that was theirs before the present one, and the journal time
+    at which it ceased.
     """
 
     id: str
     profile: Profile = field(default_factory=Profile)
     devices: list[str] = field(default_factory=list)
     stays: list[Visit] = field(default_factory=list)
-    deeds: list[Happened] = field(default_factory=list)
+    past: bytes = b""
     sent: list[Sent] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
     place: str = ""
     moved: tuple[str, float] | None = None
-    past: bytes = b""
 
     @property
     def visits(self) -> list[Visit]:
-        """All visits, oldest first; to be changed in place or set anew."""
-        self.wake()
-        return self.stays
+        """All visits, oldest first."""
+        return sorted([*stays_in(self.past, None), *self.stays], key=attrgetter("enter"))
 
     @visits.setter
     def visits(self, visits: list[Visit]) -> None:
-        self.wake()
-        self.stays = visits
+        over = [visit for visit in visits if visit.exit is not None]
+        self.past = pack(over, deeds(self.past, None))
+        self.stays = sorted((visit for visit in visits if visit.exit is None), key=attrgetter("enter"))
 
     @property
     def events(self) -> list[Happened]:
-        """All events, oldest first; to be changed in place or set anew."""
-        self.wake()
-        return self.deeds
+        """All events, oldest first."""
+        return deeds(self.past, None)
 
     @events.setter
     def events(self, events: list[Happened]) -> None:
-        self.wake()
-        self.deeds = events
-
-    def present(self) -> list[Visit]:
-        """The visits that last, looked up without waking the person; not to be changed."""
-        return [visit for visit in self.stays if visit.exit is None]
-
-    def wake(self) -> None:
-        """Spread the history out, where it is packed."""
-        if self.past:
-            self.stays, self.deeds = unpack(self.past)
-            self.past = b""
-
-    def rest(self) -> None:
-        """Pack the history, until somebody asks for it. Nothing of it changes."""
-        if not self.past:
-            self.past = pack(self.stays, self.deeds)
-            self.stays, self.deeds = self.present(), []
+        self.past = pack(stays_in(self.past, None), events)
 
 
 class Position(Struct, frozen=True):

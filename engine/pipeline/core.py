@@ -342,7 +342,7 @@ class Core:
         person = self.state.people.get(id)
         if person is None:
             person = self.state.people[id] = Person(id)
-        return self.firings.roster.met(person)
+        return person
 
     def _zone(self, person: Person, fence: Fence | None, position: Position | None) -> tuple[ZoneInfo, str]:
         project = self.compiled.release.policy.decide.time_zone

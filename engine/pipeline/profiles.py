@@ -53,11 +53,11 @@ def unlink(state: CoreState, device: str) -> None:
         return
     if device in owner.devices:
         owner.devices.remove(device)
-    present = [visit for visit in owner.visits if visit.device == device and visit.exit is None]
+    present = [visit for visit in owner.stays if visit.device == device]
     if present and owner.id != device:
-        owner.visits = [visit for visit in owner.visits if visit not in present]
+        owner.stays = [visit for visit in owner.stays if visit.device != device]
         alone = state.people.setdefault(device, Person(device))
-        alone.visits = sorted(alone.visits + present, key=lambda v: (v.enter, v.fence, v.device))
+        alone.stays = sorted(alone.stays + present, key=lambda v: (v.enter, v.fence, v.device))
 
 
 def _move_history(state: CoreState, device: str, person: Person) -> None:

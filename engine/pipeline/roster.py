@@ -1,5 +1,5 @@
-"""Everyone: in order of id, by whose clock they live, and who was heard of lately. Derived from the state, never part
-of it; what it does changes no answer."""
+"""Everyone: in order of id, and by whose clock they live. Derived from the state, never part of it; what it does
+changes no answer."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ from engine.decide import load_zone
 from engine.model.person import Person
 
 CHUNK = 2048
-AWAKE = 4096  # people whose history is spread out; the others' is packed
 
 
 class Roster:
@@ -18,7 +17,6 @@ class Roster:
     def __init__(self, people: dict[str, Person]) -> None:
         self._people = people
         self.zones = {zone_of(person) for person in people.values()} | {""}
-        self._awake = dict.fromkeys(id for id, person in people.items() if not person.past)
         ids = sorted(people)
         self._chunks = [ids[i : i + CHUNK] for i in range(0, len(ids), CHUNK)] or [[]]
         self._firsts = [chunk[0] if chunk else "" for chunk in self._chunks]
@@ -58,29 +56,13 @@ class Roster:
             self._chunks[number : number + 1] = [chunk[:CHUNK], chunk[CHUNK:]]
             insort(self._firsts, chunk[CHUNK])
 
-    # ------------------------------------------------------------------ who was heard of
-
     def moved(self, person: Person) -> None:
         """They may live by another clock now."""
         self.zones.add(zone_of(person))
 
-    def met(self, person: Person) -> Person:
-        """Something happens to this person: their history is at hand. Of who was not heard of longest it is packed."""
-        awake = self._awake
-        awake.pop(person.id, None)
-        awake[person.id] = None
-        for _ in range(2):  # what a checkpoint of another build spread out is packed bit by bit
-            if len(awake) > AWAKE:
-                id = next(iter(awake))
-                del awake[id]
-                if id in self._people:
-                    self._people[id].rest()
-        return person
-
     def find(self, id: str) -> Person | None:
-        """Who is known by that id, met; nobody is made up."""
-        person = self._people.get(id)
-        return None if person is None else self.met(person)
+        """Who is known by that id; nobody is made up."""
+        return self._people.get(id)
 
 
 def zone_of(person: Person) -> str:

@@ -14,7 +14,7 @@ from engine.model.signal import Cause
 from engine.pipeline.scheduled import ScheduleState
 from engine.pipeline.sequels import Following
 
-VERSION = 1
+VERSION = 2
 MAX_ACTIVATIONS = 200
 STAGED = "staged"  # made known, not put in force
 
@@ -92,7 +92,7 @@ def remember(state: CoreState, record: ReleaseChange, release: Release, now: flo
 
 
 class Checkpoint(Struct, array_like=True):
-    """What a checkpoint file holds: core state, device columns, and the last keys of each device."""
+    """What a checkpoint file holds: its format, core state, device columns, and the last keys of each device."""
 
     state: CoreState
     sense: bytes
@@ -110,4 +110,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
 
 def decode_checkpoint(blob: bytes) -> Checkpoint:
     """The inverse; raises ``msgspec.DecodeError`` on damage or another version's shape."""
-    return _decoder.decode(blob)
+    checkpoint = _decoder.decode(blob)
+    if checkpoint.state.version != VERSION:
+        raise msgspec.DecodeError(f"a checkpoint of format {checkpoint.state.version}: this build reads {VERSION}")
+    return checkpoint

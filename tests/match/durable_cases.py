@@ -190,7 +190,8 @@ def situation(r: random.Random) -> Situation:
         cause = Cause("c", r.choice(["enter", "exit", "dwell"]), NOW, fence=fence.id)
     position = r.choice([None, Position(NOW - r.choice([1.0, 9_000.0]), 1.0, 2.0, speed=r.choice([None, 0.0, 3.0]))])
     zone = ZoneInfo(r.choice(["UTC", "Pacific/Auckland"]))
-    person = Person("p", Profile(attributes), ["d1"], visits, events)
+    person = Person("p", Profile(attributes), ["d1"])
+    person.visits, person.events = visits, events
     return Situation(NOW + r.choice([0.0, 40_000.0]), NOW, cause, person, "d1", position, fence, None, zone, World(r))
 
 

@@ -165,7 +165,8 @@ def situation(r: random.Random) -> Situation:
     if fence is not None:
         cause = Cause("c", r.choice(["enter", "exit", "dwell"]), NOW, fence=fence.id)
     zone = ZoneInfo(r.choice(["UTC", "Europe/Berlin", "Pacific/Auckland"]))
-    person = Person("p", Profile(attributes), ["d1"], visits, events)
+    person = Person("p", Profile(attributes), ["d1"])
+    person.visits, person.events = visits, events
     now = NOW + r.choice([0.0, 7.0, 40_000.0])
     return Situation(now, NOW, cause, person, "d1", position, fence, None, zone, World(r))
 

@@ -127,17 +127,17 @@ def test_inside_means_an_open_visit_of_any_of_the_persons_devices(situation: Sit
     situation.cause = OPEN_EVENT
     inside = Inside(target=Target(tags=("cafe",)))
     assert ask(situation, inside)[0] is False
-    situation.person.visits.append(Visit("cafe-ost", "watch", 1.0))
+    situation.person.visits += [Visit("cafe-ost", "watch", 1.0)]
     holds, (check,) = ask(situation, inside)
     assert holds is True
     assert check.saw == ["cafe-ost"]
-    situation.person.visits[0].exit = 5.0
+    situation.person.visits = [Visit("cafe-ost", "watch", 1.0, 5.0)]
     assert ask(situation, inside)[0] is False
 
 
 def test_a_visit_that_went_silent_is_unknown_not_over(situation: Situation) -> None:
     situation.cause = OPEN_EVENT
-    situation.person.visits.append(Visit("office", "d1", 1.0, lost=True))
+    situation.person.visits += [Visit("office", "d1", 1.0, lost=True)]
     holds, (check,) = ask(situation, Inside(target=Target(("office",))))
     assert holds is None
     assert "office" in check.note
@@ -150,9 +150,9 @@ def test_the_visit_that_woke_the_rule_counts_as_inside_and_one_being_left_does_n
 ) -> None:
     here = Inside(target=Target(("cafe-mitte",)))
     if noted:
-        situation.person.visits.append(Visit("cafe-mitte", "d1", 1.0))
+        situation.person.visits += [Visit("cafe-mitte", "d1", 1.0)]
     assert ask(situation, here)[0] is True
-    situation.person.visits[:] = [Visit("cafe-mitte", "d1", 1.0, exit=situation.device_now if noted else None)]
+    situation.person.visits = [Visit("cafe-mitte", "d1", 1.0, exit=situation.device_now if noted else None)]
     situation.cause = Cause("c", "exit", situation.device_now, fence="cafe-mitte")
     assert ask(situation, here)[0] is False
 
@@ -194,25 +194,25 @@ def visited(times: int = 1) -> Visited:
 
 
 def test_visited_counts_finished_visits_under_way_in_the_window(situation: Situation) -> None:
-    now, visits = situation.device_now, situation.person.visits
-    visits.append(Visit("office", "d1", now - 9 * DAY, now - 7 * DAY))
+    now, person = situation.device_now, situation.person
+    person.visits += [Visit("office", "d1", now - 9 * DAY, now - 7 * DAY)]
     assert ask(situation, visited())[0] is False
-    visits.append(Visit("office", "d1", now - 9 * DAY, now - 7 * DAY + 1.0))
+    person.visits += [Visit("office", "d1", now - 9 * DAY, now - 7 * DAY + 1.0)]
     holds, (check,) = ask(situation, visited())
     assert holds is True
     assert (check.saw, check.needs) == (1, "tag work at least 1 time in the last 1 week")
     assert ask(situation, visited(2))[0] is False
-    visits.append(Visit("cafe-ost", "d1", now - 50.0, now - 40.0))
+    person.visits += [Visit("cafe-ost", "d1", now - 50.0, now - 40.0)]
     assert ask(situation, visited(2))[0] is False
-    visits.append(Visit("office", "watch", now - 50.0, now - 40.0))
+    person.visits += [Visit("office", "watch", now - 50.0, now - 40.0)]
     assert ask(situation, visited(2))[0] is True
 
 
 def test_visited_does_not_count_the_present_visit_nor_the_one_just_left(situation: Situation) -> None:
     now = situation.device_now
-    situation.person.visits.append(Visit("office", "d1", now - 50.0))
+    situation.person.visits += [Visit("office", "d1", now - 50.0)]
     assert ask(situation, visited())[0] is False
-    situation.person.visits[0].exit = now
+    situation.person.visits = [Visit("office", "d1", now - 50.0, now)]
     situation.cause = Cause("c", "exit", now, fence="office")
     assert ask(situation, visited())[0] is False
     situation.cause = Cause("c", "enter", now, fence="cafe-mitte")
@@ -224,30 +224,30 @@ def did(times: int = 1, **more: Any) -> Did:
 
 
 def test_did_counts_events_of_that_name_in_the_window(situation: Situation) -> None:
-    now, events = situation.device_now, situation.person.events
-    events += [Happened("purchase", now - DAY), Happened("app_open", now - 5.0)]
+    now, person = situation.device_now, situation.person
+    person.events += [Happened("purchase", now - DAY), Happened("app_open", now - 5.0)]
     assert ask(situation, did())[0] is False
-    events.append(Happened("purchase", now - DAY + 1.0))
+    person.events += [Happened("purchase", now - DAY + 1.0)]
     assert ask(situation, did())[0] is True
     assert ask(situation, did(2))[0] is False
 
 
 def test_an_event_of_another_device_whose_clock_runs_ahead_has_happened(situation: Situation) -> None:
-    situation.person.events.append(Happened("purchase", situation.device_now + 60.0))
+    situation.person.events += [Happened("purchase", situation.device_now + 60.0)]
     assert ask(situation, unless=(did(),))[0] is False
 
 
 def test_did_where_looks_at_each_event_and_an_unknown_value_stays_unknown(situation: Situation) -> None:
-    now, events = situation.device_now, situation.person.events
+    now, person = situation.device_now, situation.person
     big = Compare(">", Name(("event", "amount")), Literal_(10))
     situation.cause = Cause("d1|1", "event", now, event="purchase", data={"amount": 99})
-    events.append(Happened("purchase", now - 5.0, {"amount": 3}))
+    person.events += [Happened("purchase", now - 5.0, {"amount": 3})]
     assert ask(situation, did(filter=big))[0] is False
-    events.append(Happened("purchase", now - 4.0))
+    person.events += [Happened("purchase", now - 4.0)]
     holds, (check,) = ask(situation, did(filter=big))
     assert holds is None
     assert "1 more cannot be judged" in check.note
-    events.append(Happened("purchase", now - 3.0, {"amount": 30}))
+    person.events += [Happened("purchase", now - 3.0, {"amount": 30})]
     assert ask(situation, did(filter=big))[0] is True
     assert check.needs == "purchase where event.amount > 10 at least 1 time in the last 1 day"
 

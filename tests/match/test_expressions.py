@@ -307,7 +307,7 @@ def test_person_has_an_id_and_unheard_of_names_are_unknown(situation: Situation)
 
 
 def test_looking_at_history_leaves_the_situation_as_it_was(situation: Situation) -> None:
-    situation.person.events.append(Happened("e", situation.device_now - 1.0, {"amount": 1}))
+    situation.person.events += [Happened("e", situation.device_now - 1.0, {"amount": 1})]
     ask(compare("event.amount", "=", 1), situation)
     assert situation.happened is None
 

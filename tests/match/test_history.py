@@ -98,15 +98,6 @@ def test_events_are_bounded_in_number_and_by_the_horizon() -> None:
     assert [e.at for e in person.events] == [999.0, 998.0 + HORIZON]
 
 
-def test_trim_drops_what_the_given_instant_leaves_behind() -> None:
-    person = told(step("enter", 100.0), step("exit", 200.0), step("enter", 300.0, 300.0))
-    history.note_event(person, Happened("e", 100.0), HORIZON)
-    history.trim(person, 200.0 + HORIZON, HORIZON)
-    assert (len(person.visits), len(person.events)) == (2, 0)
-    history.trim(person, 201.0 + HORIZON, HORIZON)
-    assert person.visits == [Visit("cafe", "d1", 300.0)]
-
-
 def test_history_is_bounded_and_ordered_whatever_comes() -> None:
     r = random.Random(5)
     kinds: tuple[TransitionKind, ...] = ("enter", "exit", "lost", "resumed", "ended", "dwell")

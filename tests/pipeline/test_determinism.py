@@ -287,3 +287,10 @@ def test_hash_seeds_never_show(hash_seed: str) -> None:
     env = {**os.environ, "PYTHONHASHSEED": hash_seed}
     told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == digest()
+
+
+def test_a_checkpoint_of_another_format_is_refused_by_its_number() -> None:
+    state = Core({}).state
+    state.version -= 1
+    with pytest.raises(msgspec.DecodeError, match=f"format {state.version}"):
+        decode_checkpoint(encode_checkpoint(Checkpoint(state, b"")))
