@@ -42,6 +42,7 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
     offset, blob = found
     try:
         checkpoint = decode_checkpoint(blob)
+        recent = Recent.load(checkpoint.recent) if checkpoint.recent else Recent()
     except msgspec.DecodeError as error:
         log.error("a checkpoint is of another version; replaying the journal instead", problem=str(error))
         return Recovered(Core(releases.library))
@@ -50,7 +51,6 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
     await releases.fences.ensure(state.release, state.fences)
     core = Core(releases.library, state)
     core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
-    recent = Recent.load(checkpoint.recent) if checkpoint.recent else Recent()
     return Recovered(core, recent, checkpointed=offset)
 
 

@@ -1,6 +1,7 @@
 """Repeats per device."""
 
 import random
+import sys
 from collections import deque
 
 import pytest
@@ -107,4 +108,15 @@ def test_memory_per_device_is_small():
     for i in range(2000):
         fresh(recent, i + 1, device=f"d{i}")
     assert len(recent) == 2000
-    assert len(recent._keys) + len(recent._heads) <= 2000 * 130
+    assert sum(sys.getsizeof(keys) for keys in recent._keys.values()) <= 2000 * 48
+
+
+def test_memory_per_device_is_bounded():
+    recent = Recent()
+    fresh(recent, *range(1, 10_000))
+    assert sys.getsizeof(recent._keys["d1"]) <= 8 * KEYS + 40
+
+
+def test_a_key_of_zero_is_a_key_like_others():
+    recent = Recent()
+    assert fresh(recent, 0, 0) == [0]
