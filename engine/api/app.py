@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from engine.api.engine import Engine, Sending
+from engine.api.express import EXPRESS, Express
 from engine.api.gate import Gate
 from engine.api.keys import Keyring, is_loopback
 from engine.api.openapi import DOCUMENT, document
@@ -20,7 +21,7 @@ def application(
     """The API over a runner. Serve it with :func:`engine.api.server.listen`, which sets the limits below HTTP."""
     app = web.Application(client_max_size=engine.config.limits.body)
     api = Api(engine, Gate(keyring, is_loopback(engine.config.server.host)), sending)
-    app[DEADLINE], app[DOCUMENT] = body_seconds, document(ROUTES)
+    app[DEADLINE], app[DOCUMENT], app[EXPRESS] = body_seconds, document(ROUTES), Express(api)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, guarded(api, route), expect_handler=_expect)
     app.router.add_route("*", "/{anything:.*}", _elsewhere, expect_handler=_expect)

@@ -1,5 +1,6 @@
 """What the API needs of the engine behind it: the runner fulfils this, tests use a fake."""
 
+from asyncio import Future
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -175,6 +176,10 @@ class Engine(Protocol):
 
     async def ingest(self, signals: list[Signal]) -> tuple[int, int]:
         """(accepted, duplicates), durable on return."""
+        ...
+
+    def offer(self, signals: list[Signal]) -> Future[tuple[int, int]]:
+        """The same without a wait: refused at once (``Busy``, ``StoreError``), or the answer to be."""
         ...
 
     async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:

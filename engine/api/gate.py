@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -32,6 +34,15 @@ ANYBODY = Caller("anybody", frozenset())
 LOCAL = Caller("local", frozenset(SCOPES))
 
 
+class Asking(Protocol):
+    """What the gate looks at in a request."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def query(self) -> Mapping[str, str]: ...
+
+
 class Gate:
     """Lets requests in. ``loopback``: the server is bound to this machine only, so it may be open as long as it has
     never had a key."""
@@ -40,7 +51,7 @@ class Gate:
         self._keyring, self._loopback = keyring, loopback
         self._keyed = not keyring.empty  # once keyed, always keyed: losing the last key must not open the doors
 
-    def admit(self, request: web.Request, scope: str | None, token_ok: bool, query_key: bool) -> Caller:
+    def admit(self, request: Asking, scope: str | None, token_ok: bool, query_key: bool) -> Caller:
         """The caller, or ``Refused`` 401/403. ``scope`` None is open to anybody."""
         keyring = self._keyring
         keyring.refresh()
@@ -71,7 +82,7 @@ class Gate:
         return None if key is None else Caller(key.id, frozenset(key.scopes))
 
 
-def _secret_of(request: web.Request, query_key: bool) -> str | None:
+def _secret_of(request: Asking, query_key: bool) -> str | None:
     """The key from Bearer, from Basic as the password, or (only where allowed) from ``?key=``."""
     header = request.headers.get("Authorization")
     if header is None:
@@ -94,7 +105,7 @@ def basic(value: str) -> tuple[str, str]:
     return user, password
 
 
-def _must_be_local(request: web.Request) -> None:
+def _must_be_local(request: Asking) -> None:
     """Without keys, a web page elsewhere must not reach this server through its reader's browser: neither under a name
     of its own (DNS rebinding, seen by Host) nor across sites (seen by Origin)."""
     headers = request.headers

@@ -46,11 +46,15 @@ async def post_signals(api: Api, request: web.Request, caller: Caller) -> web.Re
         count(api, decoded)
     if decoded.rejected and not signals:
         raise refuse_all(decoded)
-    accepted, duplicates = await api.engine.ingest(signals) if signals else (0, 0)
+    taken, duplicates = await api.engine.ingest(signals) if signals else (0, 0)
     if decoded.rejected or decoded.warnings:
-        return reply(Receipt(accepted, duplicates, decoded.rejected, decoded.warnings), 202)
-    body = b'{"accepted":%d,"duplicates":%d,"rejected":[],"warnings":[]}' % (accepted, duplicates)
-    return web.Response(status=202, body=body, headers=_JSON)
+        return reply(Receipt(taken, duplicates, decoded.rejected, decoded.warnings), 202)
+    return web.Response(status=202, body=accepted(taken, duplicates), headers=_JSON)
+
+
+def accepted(taken: int, duplicates: int) -> bytes:
+    """The receipt when there is nothing else to say."""
+    return b'{"accepted":%d,"duplicates":%d,"rejected":[],"warnings":[]}' % (taken, duplicates)
 
 
 async def post_preview(api: Api, request: web.Request, caller: Caller) -> web.Response:

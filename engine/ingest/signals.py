@@ -52,12 +52,18 @@ def decode(body: bytes, content_type: str, arrival: float, limits: Limits, unkno
     ``max_future`` is refused. Raises BadBody: 400 not JSON, 413 too many signals, 415 content type."""
     lines = kind_of(content_type) == "ndjson"
     try:
-        wires = _fast(body, lines)
-        if len(wires) > limits.queue:
-            raise _too_many(limits)
-        return _normalise(wires, range(len(wires)), arrival, arrival + max_future, Decoded())
+        return decode_plain(body, arrival, limits, max_future, lines)
     except _REFUSED:
         return _slow(_split(body, lines, limits), arrival, limits, unknown, max_future)
+
+
+def decode_plain(body: bytes, arrival: float, limits: Limits, max_future: float, lines: bool = False) -> Decoded:
+    """The fast way alone: raises what the decoder does (``msgspec.DecodeError``, ``ValueError``, ``RecursionError``,
+    ``OverflowError``) where any signal is malformed, has unknown fields, or the body is no JSON."""
+    wires = _fast(body, lines)
+    if len(wires) > limits.queue:
+        raise _too_many(limits)
+    return _normalise(wires, range(len(wires)), arrival, arrival + max_future, Decoded())
 
 
 def _fast(body: bytes, lines: bool) -> list[SignalIn]:

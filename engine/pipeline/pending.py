@@ -11,20 +11,21 @@ FULL = 256  # records that are worth an append or a step at once
 
 
 class Pending:
-    """Records of one caller; ``applied``: the caller waits until they are in force, too."""
+    """Records of one caller; ``applied``: the caller waits until they are in force, too. ``duplicates``: how many
+    signals came beside them that were repeats; None where they are no signals."""
 
-    __slots__ = ("applied", "done", "records")
+    __slots__ = ("applied", "done", "duplicates", "records")
 
-    def __init__(self, records: Sequence[Record], applied: bool) -> None:
-        self.records, self.applied = records, applied
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, records: Sequence[Record], applied: bool, duplicates: int | None = None) -> None:
+        self.records, self.applied, self.duplicates = records, applied, duplicates
+        self.done: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
 
     def finish(self, error: Exception | None = None) -> None:
         """Tell the caller, who may be gone."""
         if self.done.done():
             return
         if error is None:
-            self.done.set_result(None)
+            self.done.set_result((len(self.records), self.duplicates or 0))
         else:
             self.done.set_exception(error)
 

@@ -137,11 +137,13 @@ class Runner:
     async def ingest(self, signals: list[Signal]) -> tuple[int, int]:
         """Take signals once: (accepted, duplicates), durable on return. A repeat is acknowledged only when its first
         is."""
+        return await self.offer(signals)
+
+    def offer(self, signals: list[Signal]) -> asyncio.Future[tuple[int, int]]:
+        """The same without a wait: refused at once, or the answer to be."""
         self._refuse_when_full(len(signals))
         fresh, duplicates = self.recent.admit(signals, self.clock.now())
-        await self._put(fresh, False).done
-        self.metrics.signals_taken(len(fresh), duplicates)
-        return len(fresh), duplicates
+        return self._put(fresh, False, duplicates).done
 
     async def activate(
         self, bundle: Bundle, by: str = "", why: str = "", source: str = "folder", approved_by: str = ""
@@ -241,8 +243,8 @@ class Runner:
         self._refuse_when_full(0)
         return self._put(records, applied)
 
-    def _put(self, records: Sequence[Record], applied: bool) -> Pending:
-        pending = Pending(records, applied)
+    def _put(self, records: Sequence[Record], applied: bool, duplicates: int | None = None) -> Pending:
+        pending = Pending(records, applied, duplicates)
         self._pending.append(pending)
         self._queued += len(records)
         self._arrived.set()
@@ -279,6 +281,8 @@ class Runner:
             for pending in batch:
                 if not pending.applied:
                     pending.finish()
+            taken = [p for p in batch if p.duplicates is not None]
+            self.metrics.signals_taken(sum(len(p.records) for p in taken), sum(p.duplicates or 0 for p in taken))
 
     def _not_appended(self, error: Exception) -> None:
         """Nothing of the batch is journaled, and nothing that was queued behind it may be acknowledged: it may hold

@@ -126,6 +126,7 @@ class FakeEngine:
         self.store, self.feed, self.metrics = FakeStore(), FakeFeed(), Metrics()
         self.releases = FakeReleases()
         self.taken: list[Signal] = []
+        self.offered = 0  # requests that came the short way
         self.keys: set[tuple[str, int]] = set()
         self.wishes: list[Wish] = []
         self.records: list[Any] = []
@@ -150,6 +151,10 @@ class FakeEngine:
         self.keys |= {(s.device, s.key) for s in fresh}
         self.taken += fresh
         return len(fresh), len(signals) - len(fresh)
+
+    def offer(self, signals: list[Signal]) -> asyncio.Future[tuple[int, int]]:
+        self.offered += 1
+        return asyncio.ensure_future(self.ingest(signals))
 
     async def change_fences(self, wish: Wish) -> None:
         if self.failure is not None:

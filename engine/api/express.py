@@ -1,0 +1,95 @@
+"""The short way of ``POST /v1/signals``: from a connection's bytes to the queue, past the web framework.
+
+A sender that keeps its connection says the same head with every request. A head that aiohttp has parsed, in a request
+that it took as a plain post of signals, is known by its bytes from then on: where the same bytes come again there is
+nothing to parse, to route or to build. The short way can only say yes (202, nothing rejected, nothing to warn of).
+Whatever it does not know or cannot grant goes the long way, which finds the words.
+"""
+
+from asyncio import Future
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import HttpVersion11, RawRequestMessage
+
+from engine.api.problems import SERVER
+from engine.api.reading import SMALL
+from engine.api.router import Api
+from engine.api.signals import accepted, bind
+from engine.ingest.body import BadBody, kind_of
+from engine.ingest.signals import decode_plain
+
+PATH = "/v1/signals"
+START = b"POST /v1/signals HTTP/1.1\r\n"
+END = b"\r\n\r\n"
+MOST_HEADS = 4096  # beyond, the oldest is forgotten, and parsed again when it comes back
+_UNCOMMON = ("Content-Encoding", "Expect", "Transfer-Encoding", "Upgrade")
+_HEAD = f"HTTP/1.1 202 Accepted\r\nServer: {SERVER}\r\nContent-Type: application/json\r\nContent-Length: %d\r\nDate: %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A parsed head: what the gate asks for, and the length of the body that follows, and whether it is NDJSON."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    length: int
+    lines: bool
+
+
+class Express:
+    """The heads known so far, and what is done with a body that follows one of them."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._heads: dict[bytes, Head] = {}
+
+    def head(self, data: bytes, end: int) -> Head | None:
+        """The head that ends at ``end``, if it is known and ``data`` is its whole request and nothing more."""
+        head = self._heads.get(data[:end])
+        return head if head is not None and len(data) == end + head.length else None
+
+    def learn(self, data: bytes, end: int, message: RawRequestMessage, length: int) -> None:
+        """``message`` is what aiohttp made of the head that ends at ``end``."""
+        try:
+            lines = kind_of(message.headers.get("Content-Type", "")) == "ndjson"
+        except BadBody:
+            return
+        plain = (
+            data.startswith(START)
+            and message.version == HttpVersion11
+            and not message.should_close
+            and 0 < length <= min(4 * SMALL, self._api.engine.config.limits.body)
+            and not any(name in message.headers for name in _UNCOMMON)
+        )
+        if plain:
+            if len(self._heads) >= MOST_HEADS:
+                del self._heads[next(iter(self._heads))]
+            self._heads[data[:end]] = Head(message.headers, {}, length, lines)
+
+    def take(self, head: Head, body: bytes) -> "Future[tuple[int, int]] | None":
+        """Queue the signals: (accepted, duplicates) once durable. None: nothing was done, it has to go the long way."""
+        engine = self._api.engine
+        try:
+            caller = self._api.gate.admit(head, "ingest", True, False)
+            config = engine.config
+            latest = config.policy.sense.max_future
+            decoded = decode_plain(body, engine.clock.now(), config.limits, latest, head.lines)
+            if caller.token is not None:
+                bind(decoded, caller.token)
+            if decoded.rejected or not decoded.signals:
+                return None
+            return engine.offer(decoded.signals)
+        except Exception:  # whatever it is, the long way meets it again, and tells the sender
+            return None
+
+
+def granted(taken: int, duplicates: int) -> bytes:
+    """The whole response."""
+    body = accepted(taken, duplicates)
+    return (_HEAD % (len(body), rfc822_formatted_time())).encode() + END + body
+
+
+EXPRESS = web.AppKey("express", Express)
