@@ -87,13 +87,14 @@ async def get_audit(api: Api, request: web.Request, caller: Caller) -> web.Respo
 
 
 async def get_outbox(api: Api, request: web.Request, caller: Caller) -> web.Response:
-    """The queue and the dead letters, newest first."""
+    """The queue and the dead letters, newest first; and records that an error of the server's own passed over."""
     status = text_of(request, "status")
     if status is not None and status not in STATUSES:
         raise Refused(400, f"status must be one of {', '.join(STATUSES)}", extra={"field": "status"})
     store, limit = api.engine.store, whole_of(request, "limit", 1, 1000) or 100
     rows = await store.rows(status, text_of(request, "person"), limit)
-    return reply({"counts": dict(await store.counts()), "rows": [_row(row) for row in rows]})
+    errors = [dated(msgspec.structs.asdict(fault), "at") for fault in reversed(api.engine.core.state.faults)]
+    return reply({"counts": dict(await store.counts()), "rows": [_row(row) for row in rows], "errors": errors})
 
 
 def _row(row: OutboxRow) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Metrics:
         self.moments = counter("moments", "Moments, by decision and reason.", "decision", "reason")
         self.misses = counter("misses", "Rules woken in vain, by reason.", "reason")
         self.notifications = counter("notifications", "Attempts to send, by channel and outcome.", "channel", "outcome")
+        self.errors = counter("errors", "Errors of the core's own, passed over, by stage.", "stage")
         self.outbox = gauge("outbox", "Notifications in the outbox, by status.", "status")
         self.queue_depth = gauge("queue_depth", "Signals that wait to be journaled.")
         self.journal_end = gauge("journal_end", "Offset after the last record in the journal.")

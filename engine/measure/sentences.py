@@ -195,4 +195,7 @@ WORDS: Mapping[Reason, Callable[[Told], str]] = {
     Reason.DROPPED: lambda _: "an operator dropped what waited",
     Reason.REJECTED: _noted("the far side refused it"),
     Reason.AMBIGUOUS: _noted("Nobody knows whether it was sent: the sender stopped inside the attempt"),
+    Reason.ERROR: lambda told: (
+        f"an error of the server's own stopped it{f' ({_short(told.check.saw)})' if told.check.saw else ''}"
+    ),
 }

@@ -52,3 +52,5 @@ class Reason(StrEnum):
     DROPPED = "DROPPED"  # an operator resumed and dropped what waited
     REJECTED = "REJECTED"  # the far side refused for good
     AMBIGUOUS = "AMBIGUOUS"  # the sender died inside the attempt; nobody knows whether it left
+    # at any step
+    ERROR = "ERROR"  # an error of the server's own: what it concerns is passed over, and told

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from engine.decide import Candidate, Decider, apply_control, resolve_zone
-from engine.match import Situation, Truth, history
+from engine.match import CompiledRule, Situation, Truth, history
 from engine.model.fence import Fence
-from engine.model.moment import Effects
+from engine.model.moment import Check, Effects
 from engine.model.person import Person, Position
 from engine.model.reason import Reason
 from engine.model.record import (
@@ -34,16 +34,17 @@ from engine.model.record import (
     Tick,
 )
 from engine.model.signal import Signal, Transition
-from engine.pipeline import causes, profiles
+from engine.pipeline import causes, force, profiles
 from engine.pipeline.agenda import Agenda
 from engine.pipeline.calls import Group, Rules, occasions
 from engine.pipeline.causes import Occasion
+from engine.pipeline.faults import Faults, check
 from engine.pipeline.flight import Flight
 from engine.pipeline.library import EMPTY, Compiled, place
 from engine.pipeline.moments import Composing
 from engine.pipeline.scheduled import Firings
 from engine.pipeline.sequels import Sequels
-from engine.pipeline.state import STAGED, CoreState, remember
+from engine.pipeline.state import CoreState
 from engine.pipeline.windows import Windows, candidates_of
 from engine.pipeline.world import CoreWorld, push, stick
 from engine.sense import Sense
@@ -67,7 +68,8 @@ class Core:
         held = (place(self.state.release, self.state.fences), self.state.release)
         self.compiled = next((library[name] for name in held if name in library), None) or Compiled.of(EMPTY)
         self.sense = sense or Sense(self.compiled.release.policy.sense)
-        self.flight = Flight(self.state)
+        self.faults = Faults(self.state.faults)
+        self.flight = Flight(self.state, self.faults)
         self.windows = Windows(self.state)
         self.firings = Firings(self.state.schedules, self.state.people, self.state.links)
         self.schedules = Agenda(self.firings)  # what somebody should append, and when
@@ -77,7 +79,7 @@ class Core:
         self.misses: dict[str, int] = {}
         self.transitions: dict[str, int] = {}
         self.skipped_releases = 0
-        self._situate()
+        self.situate()
 
     # ------------------------------------------------------------------ records
 
@@ -95,7 +97,10 @@ class Core:
                 if signals:
                     self._signals(signals, times, fx)
                     signals, times = [], []
-                self._other(record, frame.received, fx)
+                try:
+                    self._other(record, frame.received, fx)
+                except Exception as error:
+                    self.faults.note(error, "record", type(record).__name__, frame.received)
             self.state.received = frame.received
             self.state.offset = frame.end
         if signals:
@@ -113,7 +118,8 @@ class Core:
             case Tick():
                 self._tick(now, fx)
             case Attempt():
-                self._call(self.sequels.sent(self.flight.attempt(record, now, fx), record, now), now, fx)
+                went = self.flight.attempt(record, now, fx)
+                self._call(self.sequels.sent(went, record, now), now, fx)
             case ProfileChange():
                 person = profiles.change(self.state, record, now)
                 self.firings.roster.moved(person)
@@ -126,9 +132,9 @@ class Core:
             case Feedback():
                 self._feedback(record, now, fx)
             case ReleaseChange():
-                self._release(record, now, fx)
+                force.release(self, record, now, fx)
             case FenceChange():
-                self._fences(record, now, fx)
+                force.fences(self, record, now, fx)
             case Control():
                 holds, cancels = apply_control(self.state.decide, record, now)
                 fx.holds += holds
@@ -136,51 +142,15 @@ class Core:
                 self.flight.dropped(cancels)
             case Genesis():
                 self.state.salt = record.salt
-                self._situate()
+                self.situate()
 
-    def _release(self, record: ReleaseChange, now: float, fx: Effects) -> None:
-        """Put a release in force; visits, windows and limits live on. One that this build cannot compile is passed
-        over."""
-        compiled = self.library.get(record.release)
-        if compiled is None:
-            self.skipped_releases += 1
-            return
-        remember(self.state, record, compiled.release, now)
-        if record.source == STAGED:
-            return
-        self.state.release = record.release
-        if record.source == "folder":
-            self.state.seen = record.release
-        if self.state.fences:  # compiled beforehand by the runner; the same comes out here, only later
-            joined = self.library.get(place(record.release, self.state.fences))
-            compiled = joined or compiled.with_fences(self.compiled.runtime, self.compiled)
-        self._use(compiled, now, fx)
-        self.firings.begin(now)
-
-    def _fences(self, record: FenceChange, now: float, fx: Effects) -> None:
-        """Put a run-time fence set in force; visits of fences that are gone end, and what waits for them with them."""
-        name = place(self.state.release, record.fences)
-        compiled = self.library.get(name) if name else Compiled.of(EMPTY)
-        if compiled is None:
-            self.skipped_releases += 1
-            return
-        self.state.fences = record.fences
-        self._use(compiled, now, fx)
-
-    def _use(self, compiled: Compiled, now: float, fx: Effects) -> None:
-        self.compiled = compiled
-        self._situate()
-        self.flight.released(self.rules, fx)
-        for t in self.sense.use(compiled.fences, compiled.release.policy.sense):
-            self._note(t, now, fx)
-
-    def _situate(self) -> None:
+    def situate(self) -> None:
         """Bind what depends on the release in force."""
         release = self.compiled.release
         self.rules = self.compiled.rules
         self.world = CoreWorld(self.state, self.compiled)
         self.decider = Decider(release, self.state.decide, self.state.salt, self.compiled.plans)
-        self.composing = Composing(self.compiled, self.world, self.state)
+        self.composing = Composing(self.compiled, self.world, self.state, self.flight, self.faults)
         self.firings.use(self.compiled.matcher, release.policy)
         self.sequels.use(self.compiled.matcher)
 
@@ -189,21 +159,25 @@ class Core:
     def _signals(self, signals: list[Signal], times: list[float], fx: Effects) -> None:
         """A run of signals: sensed in columns, then told in record order to whoever has something to do with them."""
         transitions = self.sense.advance(signals, times)
+        lost, attempt = self.faults.sensed(self.sense, times), self.faults.attempt
         by_record = {i: list(group) for i, group in groupby(transitions, key=attrgetter("record"))}
         told = {
             i for i, s in enumerate(signals) if s.event is not None or s.context is not None or s.person is not None
         }
-        for i in sorted(told.union(by_record)):
+        for i in sorted(told.union(by_record).difference(lost)):
             signal, now = signals[i], times[i]
             fired = by_record.get(i, [])
             if signal.person is not None and signal.device not in self.state.links:
-                profiles.link(self.state, signal.device, signal.person)
-                self.flight.consent_changed(self.person(signal.person), fx)
+                attempt("link", signal.device, now, self._link, signal.device, signal.person, fx)
             for _, due in groupby((t for t in fired if t.due is not None), key=attrgetter("at")):
                 self._sensed(list(due), None, i, now, fx)
             if signal.context is not None:
-                stick(self.state, signal.device, signal.context, signal.at)
+                attempt("context", signal.device, now, stick, self.state, signal.device, signal.context, signal.at)
             self._sensed([t for t in fired if t.due is None], signal, i, now, fx)
+
+    def _link(self, device: str, person: str, fx: Effects) -> None:
+        profiles.link(self.state, device, person)
+        self.flight.consent_changed(self.person(person), fx)
 
     def _tick(self, now: float, fx: Effects) -> None:
         """Timers: those of devices by person and due instant, then windows, then what never came back."""
@@ -211,7 +185,9 @@ class Core:
         def cause(t: Transition) -> tuple[float, str]:
             return (t.due or 0.0, self.person_of(t.device))
 
-        for _, group in groupby(sorted(self.sense.tick(now), key=cause), key=cause):
+        fired = sorted(self.sense.tick(now), key=cause)
+        self.faults.sensed(self.sense, (now,))
+        for _, group in groupby(fired, key=cause):
             self._sensed(list(group), None, -1, now, fx)
         for person, window in self.windows.closing(now):
             candidates = candidates_of(self.person(person), window, self.rules, self.compiled.fences.fences)
@@ -223,9 +199,19 @@ class Core:
     def _sensed(
         self, transitions: list[Transition], signal: Signal | None, index: int, now: float, fx: Effects
     ) -> None:
-        """One cause: the transitions of one signal (and its event), or of one due instant. They compete together."""
+        """One cause: the transitions of one signal (and its event), or of one due instant. They compete together; where
+        something fails, that cause alone is lost."""
+        try:
+            self._caused(transitions, signal, index, now, fx)
+        except Exception as error:
+            device = signal.device if signal is not None else transitions[0].device
+            self.faults.note(error, "cause", device, now)
+
+    def _caused(
+        self, transitions: list[Transition], signal: Signal | None, index: int, now: float, fx: Effects
+    ) -> None:
         candidates: list[Candidate] = []
-        people = [self._note(t, now, fx) for t in transitions]
+        people = [self.note(t, now, fx) for t in transitions]
         for t, person in zip(transitions, people, strict=True):
             if t.kind in causes.WAKING:
                 occasion = Occasion(causes.of_transition(t), person, t.device, t.at, now, signal, index, t.initial)
@@ -236,18 +222,18 @@ class Core:
             candidates += self._event(occasion, fx)
         self._compete(candidates, signal, index, now, fx)
 
-    def _note(self, t: Transition, now: float, fx: Effects) -> Person:
+    def note(self, t: Transition, now: float, fx: Effects) -> Person:
         """Histories first: a rule woken by an enter finds its person inside, of every fence that this fix entered."""
         self.transitions[t.kind] = self.transitions.get(t.kind, 0) + 1
         if self.keep_transitions:
             fx.transitions.append(t)
-        person = self.person(self.person_of(t.device))
-        history.note_transition(person, t, self.compiled.matcher.horizon)
+        person, attempt = self.person(self.person_of(t.device)), self.faults.attempt
+        attempt("history", person.id, now, history.note_transition, person, t, self.compiled.matcher.horizon)
         if t.kind == "enter":
-            self.firings.entered(person, self.world.fence(t.fence), now)
+            attempt("place", person.id, now, self.firings.entered, person, self.world.fence(t.fence), now)
         if t.kind in ("exit", "ended"):
-            self.flight.left(t, fx)
-            self.windows.left(dict.fromkeys((person.id, t.device)), t, self.rules)
+            attempt("flight", person.id, now, self.flight.left, t, fx)
+            attempt("window", person.id, now, self.windows.left, dict.fromkeys((person.id, t.device)), t, self.rules)
         return person
 
     def _feedback(self, record: Feedback, now: float, fx: Effects) -> None:
@@ -276,8 +262,11 @@ class Core:
 
     def _call(self, groups: Iterable[Group], now: float, fx: Effects) -> None:
         """Rules that no device woke: of schedules, and of what became of messages."""
-        for group in groups:
-            self._compete(self._asked(group, -1, now, fx), None, -1, now, fx)
+        for group in self.faults.each(groups, "call", now):
+            try:
+                self._compete(self._asked(group, -1, now, fx), None, -1, now, fx)
+            except Exception as error:
+                self.faults.note(error, "cause", group[0].person, now)
 
     def _asked(self, calls: Group, index: int, now: float, fx: Effects) -> list[Candidate]:
         asked = occasions(calls, self.firings.roster, self.sense, now, index)
@@ -289,17 +278,28 @@ class Core:
             return []
         candidates = []
         for compiled in rules:
-            gate = self.decider.gate(compiled.rule, o.cause, o.now, situation.zone, o.person.id)
-            holds = compiled.holds(situation)
-            if gate.reason in QUIET_GATES or holds is False:
-                reason = gate.reason if gate.reason in QUIET_GATES else Reason.CONDITION
-                self.misses[reason or ""] = self.misses.get(reason or "", 0) + 1
-                if self.watch:
-                    fx.misses.append(causes.miss(compiled, situation, gate, reason or Reason.CONDITION))
-                continue
-            checks = compiled.explain(situation)
-            candidates.append(Candidate(compiled.rule, o.cause, o.person, o.device, situation.fence, checks))
+            try:
+                checks = self._judge(compiled, o, situation, fx)
+            except Exception as error:  # of this rule alone, told as a moment that was suppressed
+                self.faults.note(error, "rule", compiled.rule.id, o.now)
+                checks = (check(error),)
+            if checks is not None:
+                candidates.append(Candidate(compiled.rule, o.cause, o.person, o.device, situation.fence, checks))
         return candidates
+
+    def _judge(
+        self, compiled: CompiledRule, o: Occasion, situation: Situation, fx: Effects
+    ) -> tuple[Check, ...] | None:
+        """What the conditions saw; None where they do not hold, or the rule is not meant to run."""
+        gate = self.decider.gate(compiled.rule, o.cause, o.now, situation.zone, o.person.id)
+        holds = compiled.holds(situation)
+        if gate.reason in QUIET_GATES or holds is False:
+            reason = gate.reason if gate.reason in QUIET_GATES else Reason.CONDITION
+            self.misses[reason or ""] = self.misses.get(reason or "", 0) + 1
+            if self.watch:
+                fx.misses.append(causes.miss(compiled, situation, gate, reason or Reason.CONDITION))
+            return None
+        return compiled.explain(situation)
 
     def _situation(self, o: Occasion) -> Situation:
         fence = self.world.fence(o.cause.fence) if o.cause.fence else None
@@ -321,17 +321,18 @@ class Core:
         if not candidates:
             return
         first = candidates[0]
-        position = self.sense.position(first.device, index)
-        zone, zone_name = self._zone(first.person, first.fence, position)
-        decided, holds = self.decider.decide(candidates, now, zone, zone_name)
+        known = {sent.moment for sent in first.person.sent}
+        try:
+            position = self.sense.position(first.device, index)
+            zone, zone_name = self._zone(first.person, first.fence, position)
+            decided, holds = self.decider.decide(candidates, now, zone, zone_name)
+        except Exception as error:
+            self.faults.note(error, "decide", first.person.id, now)
+            self.composing.lost(candidates, known, error, now, fx)
+            return
         fx.holds += holds
         for one in decided:
-            moment = self.composing.moment(one, signal, position, now, zone)
-            fx.moments.append(moment)
-            if moment.message is not None:
-                not_before = moment.decision.until or now
-                deadline = moment.decision.deadline or moment.expires
-                self.flight.launch(moment, not_before, deadline, fx)
+            self.composing.take(one, signal, position, now, zone, fx)
 
     def person_of(self, device: str) -> str:
         """The person a device belongs to; an unknown person is the device itself."""

@@ -13,6 +13,7 @@ from engine.model.reason import Reason
 from engine.model.record import Attempt
 from engine.model.rule import Rule
 from engine.model.signal import Transition
+from engine.pipeline.faults import Faults
 from engine.pipeline.state import CoreState, Inflight
 
 # A row begun just before its deadline may still come back: longer than any adapter may take.
@@ -24,8 +25,8 @@ SPARE = 1000  # entries of the time index for notifications that are settled, be
 class Flight:
     """Keeps ``state.inflight`` and its derived indexes: by person, by device, and by the time it must be over."""
 
-    def __init__(self, state: CoreState) -> None:
-        self._state = state
+    def __init__(self, state: CoreState, faults: Faults) -> None:
+        self._state, self._faults = state, faults
         self._by_person: dict[str, list[str]] = {}
         self._by_device: dict[str, list[str]] = {}
         self._over: list[tuple[float, str]] = []
@@ -59,6 +60,18 @@ class Flight:
     def attempt(self, record: Attempt, now: float, fx: Effects) -> Notification | None:
         """An attempt came back: settle its row; on failure try the next channel or give back what was reserved. The
         notification, where it went out (or may have)."""
+        settled = len(fx.settled)
+        try:
+            return self._attempt(record, now, fx)
+        except Exception as error:  # the row must not stand as being sent for ever
+            self._faults.note(error, "attempt", record.channel, now)
+            if len(fx.settled) == settled:
+                fx.settled.append(_settled(record, record.outcome == "sent", Reason.ERROR))
+            if record.outcome in ("sent", "unknown") and record.notification in self._state.inflight:
+                self._remove(record.notification)
+            return None
+
+    def _attempt(self, record: Attempt, now: float, fx: Effects) -> Notification | None:
         labels = (record.channel, record.outcome)
         self.attempts[labels] = self.attempts.get(labels, 0) + 1
         flying = self._state.inflight.get(record.notification)
@@ -106,7 +119,12 @@ class Flight:
         for device in person.devices:
             waiting += [(id, one) for id, one in self._of(self._by_device, device) if one.notification.person == device]
         for id, flying in waiting:
-            if not self._consents(flying.notification, flying.notification.channel):
+            try:
+                consents = self._consents(flying.notification, flying.notification.channel)
+            except Exception as error:  # rather nothing than something against their will
+                self._faults.note(error, "consent", person.id, self._state.received)
+                consents = False
+            if not consents:
                 self._cancel(id, flying, Reason.NO_CONSENT, fx)
 
     def released(self, rules: Mapping[str, Rule], fx: Effects) -> None:
@@ -144,8 +162,9 @@ class Flight:
         """What never came back in time was never sent: its reservation is given back."""
         while (due := self.next_due()) is not None and due <= now:
             _, id = heapq.heappop(self._over)
-            self._give_back(self._state.inflight[id].notification)
+            notification = self._state.inflight[id].notification
             self._remove(id)
+            self._give_back(notification)
 
     def _add(self, notification: Notification, rest: tuple[str, ...], fx: Effects) -> None:
         if notification.id in self._state.inflight:  # a moment decided again: its notification is on its way
@@ -195,12 +214,12 @@ class Flight:
             give_back(person, self._state.decide, notification.moment)
 
 
-def _settled(record: Attempt, sent: bool) -> Settle:
+def _settled(record: Attempt, sent: bool, reason: Reason = Reason.EXPIRED) -> Settle:
     if sent:
         return Settle(record.notification, "sent", record.number, detail=record.detail)
     if record.outcome == "unknown":
         return Settle(record.notification, "unknown", record.number, reason=Reason.AMBIGUOUS, detail=record.detail)
-    return Settle(record.notification, "dead", record.number, reason=Reason.EXPIRED, detail=record.detail)
+    return Settle(record.notification, "dead", record.number, reason=reason, detail=record.detail)
 
 
 def _next_channel(old: Notification, channel: str, now: float) -> Notification:

@@ -14,6 +14,7 @@ class Meters:
         self._transitions: dict[str, int] = dict(core.transitions)
         self._attempts: dict[tuple[str, str], int] = dict(core.flight.attempts)
         self._late = core.sense.late()
+        self._faults: dict[str, int] = {}
 
     def stepped(self, core: Core, effects: Effects, now: float) -> None:
         """After a step whose effects are committed; ``now`` is the clock's."""
@@ -22,6 +23,7 @@ class Meters:
             metrics.moments.labels(str(moment.decision.verdict), str(moment.decision.reason)).inc()
             metrics.latency.observe(max(0.0, now - moment.at))
         raise_to(metrics.misses, self._misses, core.misses)
+        raise_to(metrics.errors, self._faults, core.faults.counts)
         raise_to(metrics.transitions, self._transitions, core.transitions)
         for labels, total in core.flight.attempts.items():
             added = total - self._attempts.get(labels, 0)

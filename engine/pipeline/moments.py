@@ -1,26 +1,85 @@
 """Decided candidates become moments: composed where they will be sent, traced always."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from engine.compose import TemplateError
-from engine.decide import Decided, give_back
-from engine.model.moment import Check, Decision, Message, Moment
+from engine.decide import Candidate, Decided, give_back
+from engine.model.ids import moment_id
+from engine.model.moment import Check, Decision, Effects, Message, Moment
 from engine.model.person import Position
 from engine.model.reason import Reason, Verdict
-from engine.model.signal import Signal
+from engine.model.signal import Cause, Signal
+from engine.pipeline.faults import Faults, check
+from engine.pipeline.flight import Flight
 from engine.pipeline.library import Compiled
 from engine.pipeline.state import CoreState
 from engine.pipeline.world import CoreWorld, nest
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class Composing:
-    """Makes moments under one release."""
+    """Makes moments under one release, and lets their notifications go."""
 
-    def __init__(self, compiled: Compiled, world: CoreWorld, state: CoreState) -> None:
+    def __init__(self, compiled: Compiled, world: CoreWorld, state: CoreState, flight: Flight, faults: Faults) -> None:
         self._compiled, self._world, self._state = compiled, world, state
+        self._flight, self._faults = flight, faults
+
+    def take(
+        self,
+        decided: Decided,
+        signal: Signal | None,
+        position: Position | None,
+        now: float,
+        zone: ZoneInfo,
+        fx: Effects,
+    ) -> None:
+        """Compose what was decided and launch it; where that fails, this one is given back and told."""
+        try:
+            moment = self.moment(decided, signal, position, now, zone)
+            _encode(moment)  # what no store can keep must not get there
+        except Exception as error:
+            self._faults.note(error, "compose", decided.candidate.rule.id, now)
+            self.lost([decided.candidate], frozenset(), error, now, fx)
+            return
+        fx.moments.append(moment)
+        if moment.message is not None:
+            not_before = moment.decision.until or now
+            self._flight.launch(moment, not_before, moment.decision.deadline or moment.expires, fx)
+
+    def lost(
+        self, candidates: Sequence[Candidate], known: Collection[str], error: Exception, now: float, fx: Effects
+    ) -> None:
+        """An error stopped these: what was taken for them is given back, and each becomes a moment that says so.
+        ``known``: moments that were decided before."""
+        for candidate in candidates:
+            id = moment_id(candidate.person.id, candidate.rule.id, candidate.cause.id)
+            if id in known:
+                continue
+            give_back(candidate.person, self._state.decide, id)
+            decision = Decision(Verdict.SUPPRESS, Reason.ERROR, checks=(check(error),))
+            fx.moments.append(self._bare(id, candidate, decision, now))
+
+    def _bare(self, id: str, candidate: Candidate, decision: Decision, now: float) -> Moment:
+        """Only what is certain to be storable."""
+        cause, rule = candidate.cause, candidate.rule
+        bare = Cause(cause.id, cause.kind, cause.at, cause.fence, cause.event)
+        return Moment(
+            id,
+            rule.id,
+            self._compiled.release.hash,
+            candidate.person.id,
+            candidate.device,
+            bare,
+            decision,
+            now,
+            now,
+            purpose=rule.purpose,
+        )
 
     def moment(
         self, decided: Decided, signal: Signal | None, position: Position | None, now: float, zone: ZoneInfo

@@ -1,5 +1,6 @@
 """What an operator should know of a server that works, read from its state."""
 
+from engine.pipeline.faults import newest
 from engine.pipeline.state import CoreState
 
 CLOCK_BACK = 10.0  # seconds that a clock may be set back before anybody is told
@@ -13,6 +14,8 @@ def notes_of(state: CoreState, now: float) -> dict[str, str]:
         for hold in state.decide.switches.values()
         if hold.by == "guard"
     }
+    if told := newest(state.faults, now):
+        notes["errors"] = told
     ahead = state.received - now
     if ahead > CLOCK_BACK:
         told = f"The clock was set back: the journal is {ahead:.0f} s ahead of it."

@@ -73,6 +73,7 @@ async def recover(store: Store, releases: Releases) -> Recovered:
             found.divergence += await _compare(store, found.core.step([before]))
         if after.records:
             await _emit(store, found, after)
+    found.core.faults.report()
     if found.divergence:
         log.error("replay and commit disagree", moments=found.divergence)
     return found

@@ -324,6 +324,7 @@ class Runner:
             self.core.watch = self.feed.watched("moments")
             effects = self.core.step(frames) if frames else Effects()
             self.metrics.step_seconds.observe(monotonic() - started)
+            self.core.faults.report()
             self._behind = effects.durable()
             seqs = await self._commit(effects) if self._behind else []
             self._behind = False

@@ -101,7 +101,11 @@ class Firings:
         if not firings or firings[0].due > now:
             return
         firing, called = firings[0], 0
-        coming = list(self._coming(firing))
+        try:
+            coming = list(self._coming(firing))
+        except Exception:  # passed over by the caller; it must not come again for ever
+            del firings[0]
+            raise
         for scanned, id in enumerate(self.roster.after(firing.cursor) if coming else ()):
             if scanned >= SCANNED or called >= CALLED:
                 firing.due = now + PAUSE

@@ -11,6 +11,7 @@ from engine.model.person import Person
 from engine.model.record import ReleaseChange
 from engine.model.release import Release
 from engine.model.signal import Cause
+from engine.pipeline.faults import Fault
 from engine.pipeline.scheduled import ScheduleState
 from engine.pipeline.sequels import Following
 
@@ -79,6 +80,7 @@ class CoreState(Struct):
     activations: list[Activation] = field(default_factory=list)  # oldest first, the newest MAX_ACTIVATIONS
     schedules: ScheduleState = field(default_factory=ScheduleState)
     followed: dict[str, Following] = field(default_factory=dict)  # by moment: what others wait for of its message
+    faults: list[Fault] = field(default_factory=list)  # what was passed over because of an error, the newest
 
 
 def remember(state: CoreState, record: ReleaseChange, release: Release, now: float) -> None:

@@ -78,6 +78,7 @@ class Past:
         self._signals, self._policy, self._rows, self._own = signals, policy, rows, own
         self._kept: dict[int, tuple[list[float], list[int]]] = {}  # row -> (at and SHOWN before, its signals)
         self._size = 0
+        self.skipped: set[int] = set()  # signals that could not be applied
 
     def keep(self, row: int, devices: Devices) -> None:
         """The next signal is one of this device; nothing of it is applied yet."""
@@ -100,7 +101,7 @@ class Past:
         held, stand, policy = position_of(shown), Stand(lat, lon, since, shown[-1]), self._policy
         for k in hits:
             signal = self._signals[k]
-            if k > record or signal.at < newest:
+            if k > record or signal.at < newest or k in self.skipped:
                 continue
             if signal.lat is not None and signal.lon is not None:
                 accuracy = policy.default_accuracy if signal.accuracy is None else signal.accuracy

@@ -13,7 +13,7 @@ from engine.model.signal import Signal, Transition
 from engine.sense.arithmetic import Bools, Ints
 from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, pack, unpack
 from engine.sense.fences import FenceSet
-from engine.sense.machine import STATE_NAMES, Device, Machine, Stay
+from engine.sense.machine import STATE_NAMES, Device, Evidence, Machine, Stay
 from engine.sense.positions import SHOWN, Past, position_of
 from engine.sense.segment import Segment
 from engine.sense.shelf import Shelf
@@ -37,6 +37,7 @@ class Sense:
         self._shelf = Shelf(self._devices, self._stays, self._marks)
         self._single = Single(self._shelf, self.fences, policy)
         self._past: Past | None = None
+        self.faults: list[tuple[int, str, Exception]] = []  # what failed: record, device ("": columns), why
 
     @property
     def _machine(self) -> Machine:
@@ -47,24 +48,67 @@ class Sense:
     def advance(self, signals: Sequence[Signal], received: Sequence[float]) -> list[Transition]:
         """Apply consecutive signals (``received``: journal time of each). Transitions come in record order; ``record``
         is the index into ``signals``."""
-        out: list[Transition] = []
         if len(signals) <= FEW or self.policy.enter_probability <= 0.5:
-            self._past = Past(signals, self.policy)
-            for k, signal in enumerate(signals):
-                row = self._devices.one(signal.device)
-                self._past.keep(row, self._devices)
-                self._single.apply(row, signal, received[k], k, out)
-            return out
-        segment = Segment(signals, received, self._devices, self.policy)
-        stirred = segment.stirred(self._devices, self._single)
+            return self._one_by_one(signals, received)
+        try:
+            segment = Segment(signals, received, self._devices, self.policy)
+            stirred = segment.stirred(self._devices, self._single)
+        except Exception as error:  # nothing is changed yet
+            self._failed(-1, "", error)
+            return self._one_by_one(signals, received)
         self._past = Past(signals, self.policy, segment.rows, segment.own)
         self._single.late += int(np.count_nonzero(segment.late & ~stirred))
-        again = segment.again
+        again, out = segment.again, list[Transition]()
         for k in (stirred | again & ~segment.late).nonzero()[0].tolist():
             seen = segment.seen(k) if stirred[k] else {}
-            self._single.apply(int(segment.rows[k]), signals[k], received[k], k, out, seen, place=bool(again[k]))
-        self._arm(segment.settle(self._devices))
+            if not self._apply(int(segment.rows[k]), signals[k], received[k], k, out, seen, bool(again[k])):
+                segment.late[k] = True  # what failed moves nothing
+        try:
+            self._arm(segment.settle(self._devices))
+        except Exception as error:
+            self._failed(-1, "", error)
+            for k in (~(segment.late | again)).nonzero()[0].tolist():
+                if stirred[k]:
+                    self._single._place(int(segment.rows[k]), signals[k])
+                else:
+                    self._apply(int(segment.rows[k]), signals[k], received[k], k, out, {})
         return out
+
+    def _one_by_one(self, signals: Sequence[Signal], received: Sequence[float]) -> list[Transition]:
+        out: list[Transition] = []
+        past = self._past = Past(signals, self.policy)
+        for k, signal in enumerate(signals):
+            row = self._devices.one(signal.device)
+            past.keep(row, self._devices)
+            self._apply(row, signal, received[k], k, out)
+        return out
+
+    def _apply(
+        self,
+        row: int,
+        signal: Signal,
+        received: float,
+        k: int,
+        out: list[Transition],
+        seen: dict[int, Evidence] | None = None,
+        place: bool = True,
+    ) -> bool:
+        """Apply a signal; one that fails is passed over, as if it had not been sent. Whether it did not."""
+        count = len(out)
+        try:
+            self._single.apply(row, signal, received, k, out, seen, place)
+        except Exception as error:
+            del out[count:]
+            self._failed(k, signal.device, error)
+            if self._past is not None:
+                self._past.skipped.add(k)
+            return False
+        return True
+
+    def _failed(self, record: int, device: str, error: Exception) -> None:
+        if isinstance(error, MemoryError):
+            raise error
+        self.faults.append((record, device, error))
 
     def _arm(self, rows: Ints) -> None:
         """See to it that the timers of these devices are looked at in time."""
@@ -77,19 +121,30 @@ class Sense:
         """Fire every timer due at or before this journal time, by journal time due, device and fence."""
         fired: list[tuple[tuple[float, int, int], Transition]] = []
         for row in sorted(self._shelf.queue.pop(received, self.policy.silence)):
-            device, order = self._shelf.take(row), 0
-            while (timer := self._machine.next_timer(device)) is not None:
-                due = timer.at - device.at + device.received
-                if due > received:
-                    break
-                transition = self._machine.fire(device, timer, NONE)
-                if transition is not None:
-                    fired.append(((due, row, order), transition))
-                order += 1
-            self._shelf.put(device, self._machine)
+            device = self._shelf.take(row)
+            try:
+                transitions = self._fire(device, row, received)
+                self._shelf.put(device, self._machine)
+                fired += transitions
+            except Exception as error:  # its timers rest until something happens to it
+                self._failed(-1, device.name, error)
+                self._devices.timer[row], self._devices.live[row] = np.inf, False
         self._past = None
         fired.sort(key=itemgetter(0))
         return [transition for _, transition in fired]
+
+    def _fire(self, device: Device, row: int, received: float) -> list[tuple[tuple[float, int, int], Transition]]:
+        fired: list[tuple[tuple[float, int, int], Transition]] = []
+        order = 0
+        while (timer := self._machine.next_timer(device)) is not None:
+            due = timer.at - device.at + device.received
+            if due > received:
+                break
+            transition = self._machine.fire(device, timer, NONE)
+            if transition is not None:
+                fired.append(((due, row, order), transition))
+            order += 1
+        return fired
 
     def next_due(self) -> float | None:
         """Journal time of the earliest timer, None where nothing is armed."""
@@ -104,12 +159,20 @@ class Sense:
         moved, other = fences.moves(old)
         touched = self._touched(other | (policy != self.policy))
         changed = [self._shelf.take(row) for row in touched.tolist()]
+        try:
+            self._single.bind(fences, policy)
+        except Exception:  # all is as it was
+            self._single.bind(old, self.policy)
+            raise
         self._shelf.renumber(moved)
         self.fences, self.policy = fences, policy
-        self._single.bind(fences, policy)
         out: list[Transition] = []
         for device in changed:
-            out.extend(self._moved(device, old, fences, moved))
+            try:
+                out.extend(self._moved(device, old, fences, moved))
+            except Exception as error:  # where it is now is found out with its next fix
+                self._failed(-1, device.name, error)
+                device.stays = []
             self._shelf.put(device, self._machine)
         self._past = None
         devices.queued[: devices.size][devices.head[: devices.size] == NONE] = NEVER

@@ -9,7 +9,7 @@ NAMES = {
     "herenow_signals", "herenow_signal_warnings", "herenow_transitions", "herenow_moments", "herenow_misses",
     "herenow_notifications", "herenow_outbox", "herenow_queue_depth", "herenow_journal_end",
     "herenow_journal_committed", "herenow_devices", "herenow_step_seconds", "herenow_append_seconds",
-    "herenow_signal_to_decision_seconds", "herenow_replay_divergence",
+    "herenow_signal_to_decision_seconds", "herenow_replay_divergence", "herenow_errors",
 }  # fmt: skip
 
 

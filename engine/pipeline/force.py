@@ -1,0 +1,59 @@
+"""Putting releases and run-time fence sets in force, between two records; where that fails the last good one stays."""
+
+from typing import TYPE_CHECKING
+
+from engine.model.moment import Effects
+from engine.model.record import FenceChange, ReleaseChange
+from engine.pipeline.library import EMPTY, Compiled, place
+from engine.pipeline.state import STAGED, remember
+
+if TYPE_CHECKING:
+    from engine.pipeline.core import Core
+
+
+def release(core: "Core", record: ReleaseChange, now: float, fx: Effects) -> None:
+    """Put a release in force; visits, windows and limits live on. One that this build cannot compile is passed over."""
+    state, compiled = core.state, core.library.get(record.release)
+    if compiled is None:
+        core.skipped_releases += 1
+        return
+    remember(state, record, compiled.release, now)
+    if record.source == STAGED:
+        return
+    if state.fences:  # compiled beforehand by the runner; the same comes out here, only later
+        joined = core.library.get(place(record.release, state.fences))
+        compiled = joined or compiled.with_fences(core.compiled.runtime, core.compiled)
+    if _use(core, compiled, "release", now, fx):
+        state.release = record.release
+        if record.source == "folder":
+            state.seen = record.release
+        core.firings.begin(now)
+
+
+def fences(core: "Core", record: FenceChange, now: float, fx: Effects) -> None:
+    """Put a run-time fence set in force; visits of fences that are gone end, and what waits for them with them."""
+    name = place(core.state.release, record.fences)
+    compiled = core.library.get(name) if name else Compiled.of(EMPTY)
+    if compiled is None:
+        core.skipped_releases += 1
+    elif _use(core, compiled, "geofences", now, fx):
+        core.state.fences = record.fences
+
+
+def _use(core: "Core", compiled: Compiled, what: str, now: float, fx: Effects) -> bool:
+    """Whether it is in force now."""
+    before, core.compiled = core.compiled, compiled
+    try:
+        core.situate()
+        transitions = core.sense.use(compiled.fences, compiled.release.policy.sense)
+    except Exception as error:
+        core.faults.note(error, "release", what, now)
+        core.skipped_releases += 1
+        core.compiled = before
+        core.situate()
+        return False
+    core.faults.sensed(core.sense, (now,))
+    core.flight.released(core.rules, fx)
+    for t in transitions:
+        core.note(t, now, fx)
+    return True
