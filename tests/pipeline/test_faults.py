@@ -74,16 +74,19 @@ STAGES: dict[str, tuple[Any, str, Callable[..., bool]]] = {
     "window": (Windows, "left", lambda self, people, t, rules: t.device == BAD),
 }
 
+DULL = ("followed", 20.0)  # nothing is followed to its end in so short a past
 
-@pytest.mark.parametrize("window", [0.0, 20.0])
-@pytest.mark.parametrize("stage", STAGES)
+
+@pytest.mark.parametrize(
+    ("stage", "window"), [(stage, window) for window in (0.0, 20.0) for stage in STAGES if (stage, window) != DULL]
+)
 def test_whatever_fails_every_replay_passes_over_the_same(
     stage: str, window: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = bundle(window), bundle(window, RULES.replace(b"for 5 minutes", b"for 8 minutes"))
     lib = library(one, two)
     failing(monkeypatch, *STAGES[stage])
-    seed = 8 if stage == "followed" else 11  # one that meets it
+    seed = 11 if stage != "followed" else 5  # one that meets it
     records = with_attempts(journal(seed, [one.hash, two.hash]), lib, seed)
     live = Core(lib)
     whole = effects_of(live, frames_of(records, ()), 10_000)
