@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, field
 from engine.author.durations import duration_text
 from engine.author.fields import Field
 from engine.author.report import clip, did_you_mean, nearest, renamed
+from engine.author.shelf import Shelf
 from engine.author.source import Use
 from engine.compose import check_template
 from engine.errors import Finding
@@ -22,6 +23,7 @@ class Parts(Struct):
     """Everything read so far. ``journeys`` None: the project declares none."""
 
     policy: Policy
+    shelf: Shelf = field(default_factory=Shelf)  # what rules share: templates, named messages, partials
     rules: list[tuple[Rule, str, int, int]] = field(default_factory=list)  # with file, line, column
     fences: list[Fence] = field(default_factory=list)
     segments: dict[str, Segment] = field(default_factory=dict)
@@ -106,14 +108,21 @@ def _unknown(
         fix = f"Did you mean '{near}'? ({homes[near]})"
     else:
         fix = did_you_mean(name, choices) or _DECLARE[use.kind]
-    problem = f"Unknown {_CALLED.get(use.kind, use.kind)} '{clip(name)}'."
+    problem = _both(f"Unknown {_CALLED.get(use.kind, use.kind)} '{clip(name)}'.", use)
     code, edit = f"UNKNOWN_{use.kind.upper()}", renamed(name, choices) or UNSET
     return [Finding(use.file, use.line, use.column, "error", code, problem, fix, edit)]
 
 
 def _template(use: Use) -> list[Finding]:
     problem = _template_problem(use.name)
-    return [] if problem is None else [Finding(use.file, use.line, use.column, "error", "TEMPLATE", problem)]
+    if problem is None:
+        return []
+    return [Finding(use.file, use.line, use.column, "error", "TEMPLATE", _both(problem, use))]
+
+
+def _both(problem: str, use: Use) -> str:
+    """The problem with its other place, where it has two."""
+    return f"{problem} {use.also}" if use.also else problem
 
 
 def _long_dwell(use: Use, silence: float) -> list[Finding]:

@@ -147,10 +147,17 @@ class Scene:
             for source in (text.title, text.body, text.link, *text.data.values()):
                 if "{" not in source:
                     continue
-                lines = [line for line in self._templates.get((file, source), ()) if line >= int(first)]
-                where = f"{file}:{lines[0]}" if lines else rule.message.where
+                where = self._where_written(source, file, int(first)) or rule.message.where
                 for name, needed in names_written(source).items():
                     yield Use(tuple(name.split(".")), name, where), needed
+
+    def _where_written(self, source: str, file: str, first: int) -> str | None:
+        """Where a rule's template stands: in its own file from its first line on, else in one that it uses."""
+        lines = [line for line in self._templates.get((file, source), ()) if line >= first]
+        if lines:
+            return f"{file}:{lines[0]}"
+        shared = ((other, self._templates.get((other, source))) for other in self.parts.shelf.lines)
+        return next((f"{other}:{found[0]}" for other, found in shared if found), None)
 
     @cached_property
     def written(self) -> list[Use]:

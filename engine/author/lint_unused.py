@@ -1,4 +1,4 @@
-"""Segments, offers and journeys that no rule refers to."""
+"""Segments, offers, journeys, templates, messages and partials that nothing refers to."""
 
 from collections.abc import Iterator, Mapping
 
@@ -18,9 +18,20 @@ def check(scene: Scene) -> Iterator[Finding]:
         used.setdefault(use.kind, set()).add(use.name)
     parts = scene.parts
     journeys: Mapping[str, object] = parts.journeys or {}
-    for kind, declared in (("segment", parts.segments), ("offer", parts.offers), ("journey", journeys)):
+    shelf: dict[str, Mapping[str, object]] = {
+        "template": parts.shelf.templates,
+        "message": parts.shelf.messages,
+        "partial": parts.shelf.partials,
+    }
+    catalogues: dict[str, Mapping[str, object]] = {
+        "segment": parts.segments,
+        "offer": parts.offers,
+        "journey": journeys,
+        **shelf,
+    }
+    for kind, declared in catalogues.items():
         for name in declared:
-            if name not in used.get(kind, ()):
+            if name not in used.get("rule template" if kind == "template" else kind, ()):
                 file, line, column = scene.parts.homes.get((kind, name), (f"rules/{kind}s.yaml", 1, 1))
-                problem = f"No rule uses the {kind} '{clip(name)}'."
+                problem = f"{'Nothing' if kind == 'partial' else 'No rule'} uses the {kind} '{clip(name)}'."
                 yield Finding(file, line, column, "info", CODE, problem, "Use it, or delete it.")

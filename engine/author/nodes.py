@@ -16,9 +16,15 @@ _BIGGEST = 2**63
 
 
 class Node:
-    """Anything in a file: where it begins, and how many nodes it stands for (aliases counted in full)."""
+    """Anything in a file: where it begins, and how many nodes it stands for (aliases counted in full).
 
-    __slots__ = ("column", "line", "size")
+    ``file`` is set only of what other files may use (a template, a named message), ``into`` only of a value that a rule
+    gives to a template: the place in the template that it goes to.
+    """
+
+    __slots__ = ("column", "file", "into", "line", "size")
+    file: str
+    into: str
 
     def __init__(self, line: int, column: int) -> None:
         self.line, self.column, self.size = line, column, 1
@@ -43,6 +49,31 @@ class Scalar(Node):
     def empty(self) -> bool:
         """Nothing was written (or only ``null``)."""
         return not self.text or (not self.quoted and self.text in _NULLS)
+
+
+class Filled(Scalar):
+    """A text of a template with its gaps filled: ``gap`` is the text as it stands there, ``pieces`` where each value
+    begins and ends in the filled text, and where its gap began and ended."""
+
+    __slots__ = ("gap", "pieces")
+
+    def __init__(self, gap: Scalar, text: str, pieces: list[tuple[int, int, int, int, Scalar]]) -> None:
+        super().__init__(gap.line, gap.column, text, gap.quoted)
+        self.end_line, self.gap, self.pieces = gap.end_line, gap, pieces
+
+    def source_of(self, at: int) -> tuple[Scalar, int]:
+        """What stands at a place of the filled text: a value or the template's text, and the place in it."""
+        shift = 0
+        for start, end, _, gap_end, value in self.pieces:
+            if start <= at < end or (start == at == end):
+                return value, at - start
+            if at >= end:
+                shift = gap_end - end
+        return self.gap, at + shift
+
+    def source_of_word(self, word: str) -> Scalar:
+        """Where a word of the filled text comes from."""
+        return next((value for *_, value in self.pieces if word in value.text), self.gap)
 
 
 class Items(Node):

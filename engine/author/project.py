@@ -9,18 +9,21 @@ from engine.author.folder import read_files
 from engine.author.geojson import read_fences
 from engine.author.journeys import read_journeys
 from engine.author.lint import lint
-from engine.author.nodes import Mapping
+from engine.author.named import read_messages
+from engine.author.nodes import Mapping, Node
 from engine.author.report import ordered
-from engine.author.rules import read_rules
+from engine.author.rules import KEYS, read_rules
 from engine.author.source import Source
+from engine.author.templates import read_templates
 from engine.errors import AuthorError, Finding
 from engine.model.config import Config
 from engine.model.release import Release
 
 __all__ = ["Bundle", "compile_bundle", "read_bundle", "read_parts"]
 
+_FIRST = ("schema", "messages", "templates")  # in this order: the others use what they declare
 _CATALOG = {
-    f"rules/{name}{end}": name for name in ("segments", "offers", "journeys", "schema") for end in (".yaml", ".yml")
+    f"rules/{name}{end}": name for name in (*_FIRST, "segments", "offers", "journeys") for end in (".yaml", ".yml")
 }
 
 
@@ -63,11 +66,11 @@ def _release(bundle: Bundle, parts: Parts) -> Release:
 
 
 def read_parts(bundle: Bundle) -> tuple[Parts, list[Finding]]:
-    """Everything in the files, and what is wrong with it. The schema comes first: its fields are offered where a name
-    in a rule is wrong."""
+    """Everything in the files, and what is wrong with it. First come the schema (its fields are offered where a name in
+    a rule is wrong) and what rules use."""
     parts = Parts(bundle.policy)
     findings: list[Finding] = []
-    for name in sorted(bundle.files, key=lambda name: (_CATALOG.get(name) != "schema", name)):
+    for name in sorted(bundle.files, key=lambda name: (_turn(name), name)):
         if name.startswith("geofences/"):
             fences, found = read_fences(name, bundle.files[name])
             parts.fences += fences
@@ -75,6 +78,7 @@ def read_parts(bundle: Bundle) -> tuple[Parts, list[Finding]]:
             continue
         source = Source(name, bundle.files[name])
         source.fields = tuple(parts.fields)
+        source.shelf = parts.shelf
         parts.lines[name] = source.lines
         parts.homes |= _homes(source)
         if _CATALOG.get(name) == "schema":
@@ -88,14 +92,23 @@ def read_parts(bundle: Bundle) -> tuple[Parts, list[Finding]]:
     return parts, findings
 
 
+def _turn(name: str) -> int:
+    """When a file is read."""
+    kind = _CATALOG.get(name)
+    return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
+
+
 def _homes(source: Source) -> dict[tuple[str, str], tuple[str, int, int]]:
     """The place of everything that a catalogue declares."""
     kind, root = _CATALOG.get(source.file), source.root
-    named = root.entries.get(kind) if kind is not None and isinstance(root, Mapping) else None
-    if kind is None or not isinstance(named, Mapping):
+    if kind is None or not isinstance(root, Mapping):
         return {}
-    places = named.keys.items()
-    return {(kind.removesuffix("s"), name): (source.file, place.line, place.column) for name, place in places}
+    found: dict[tuple[str, str], tuple[str, int, int]] = {}
+    for top in ("messages", "partials") if kind == "messages" else (kind,):
+        named: Node | None = root.entries.get(top)
+        places = named.keys.items() if isinstance(named, Mapping) else ()
+        found |= {(top.removesuffix("s"), name): (source.file, place.line, place.column) for name, place in places}
+    return found
 
 
 def _declares(file: str) -> tuple[str, ...]:
@@ -115,5 +128,11 @@ def _read_yaml(source: Source, parts: Parts) -> None:
         parts.offers |= catalog.read_offers(source)
     elif kind == "journeys":
         parts.journeys = (parts.journeys or {}) | read_journeys(source)
+    elif kind == "messages":
+        parts.shelf.lines[source.file] = source.lines
+        read_messages(source)
+    elif kind == "templates":
+        parts.shelf.lines[source.file] = source.lines
+        read_templates(source, KEYS)
     else:
         parts.rules += [(rule, source.file, place.line, place.column) for rule, place in read_rules(source)]

@@ -9,6 +9,7 @@ from engine.author.message import read_message
 from engine.author.nodes import Mapping, Node, Scalar
 from engine.author.report import TextError, clip
 from engine.author.source import Source
+from engine.author.templates import USE_KEYS, use_template
 from engine.author.times import parse_runs
 from engine.author.triggers import read_when
 from engine.model.rule import Cap, Conversion, Limits, Rule
@@ -47,8 +48,8 @@ def _unknown_top(source: Source, place: Scalar, key: str, value: Node) -> None:
     if isinstance(value, Mapping) and ("when" in value.entries or "message" in value.entries):
         fix = "Put it under 'rules:', indented by two spaces."
         return source.error(place, "UNKNOWN_KEY", f"The rule '{clip(key)}' stands outside 'rules'.", fix)
-    if key in ("segments", "offers", "journeys"):
-        fix = f"Put them into rules/{key}.yaml."
+    if key in ("segments", "offers", "journeys", "templates", "messages", "partials"):
+        fix = f"Put them into rules/{'messages' if key == 'partials' else key}.yaml."
         return source.error(place, "UNKNOWN_KEY", f"'{key}' cannot be in a file of rules.", fix)
     return source.unknown_key(place, key, "the file", ("rules",))
 
@@ -61,6 +62,11 @@ def _rule(source: Source, key: str, place: Scalar, node: Node) -> Rule | None:
     if rule is None:
         return None
     before = source.told.get("error", 0)
+    source.user = f"(The rule '{clip(key)}' uses it: {source.where(place)}.)"
+    if "use" in rule.entries or "with" in rule.entries:
+        rule = use_template(source, rule)
+        if rule is None:
+            return None
     _check_keys(source, key, place, rule)
     fields: dict[str, Any] = _words(source, rule) | _parts(source, rule)
     when = read_when(source, rule.entries["when"]) if "when" in rule.entries else ()
@@ -79,7 +85,7 @@ def _check_keys(source: Source, key: str, place: Scalar, rule: Mapping) -> None:
         if name in _LATER:
             source.error(at, "NOT_YET", f"'{name}' comes with a later version.", "Delete it until then.")
         elif name not in KEYS:
-            source.unknown_key(at, name, "a rule", KEYS)
+            source.unknown_key(at, name, "a rule", (*KEYS, *USE_KEYS))
     for name, example in (("when", "'when:' with 'enters: tag cafe'"), ("message", "'message:' with a title")):
         if name not in rule.entries:
             source.error(place, "MISSING", f"The rule '{clip(key)}' has no '{name}'.", f"Add {example}.")

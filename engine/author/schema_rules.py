@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.author import catalog, fields, journeys, message, rules, sequences, triggers
+from engine.author import catalog, fields, journeys, message, partials, rules, sequences, templates, triggers
 from engine.author.conditions import READERS
 from engine.author.schema_shapes import (
     ANY,
@@ -15,6 +15,7 @@ from engine.author.schema_shapes import (
     SHARE,
     TEXT,
     YES_NO,
+    Shape,
     Words,
     choice,
     keyed,
@@ -29,6 +30,8 @@ _LANGUAGE = rf"^{message.LANGUAGE.pattern}$"
 _CONDITIONS = ref("conditions")
 
 RULE: Words = {
+    "use": (NAME, "A template of rules/templates.yaml; the keys beside it go over those of the template."),
+    "with": (MAP, "What fills the gaps of the template: place: tag cafe"),
     "about": (TEXT, "What the rule is for, in a sentence."),
     "owner": (TEXT, "Who answers for it."),
     "status": (choice(rules.STATUS), "live (default); draft decides and never sends; paused; ended."),
@@ -77,6 +80,7 @@ RULE: Words = {
     "canary": (SHARE, "Share of people whom it reaches at all, to begin small: 10%."),
 }
 MESSAGE: Words = {
+    "use": (NAME, "A message of rules/messages.yaml; the parts beside it go over those of that message."),
     "channels": (one_or_many(TEXT), "push, then sms: the second where the first fails for good."),
     "send_within": (DURATION, "How long the message is worth sending: 15 minutes."),
     "title": (TEXT, "A Liquid template: Hello {{ profile.first_name | default: 'you' }}"),
@@ -142,12 +146,20 @@ STAGE: Words = {
     "goal": (TEXT, "What it is for."),
     "channels": (one_or_many(TEXT), "Where it is said: a rule of this stage that goes elsewhere is told."),
 }
+PARTIAL: Words = {
+    "text": (TEXT, "What {{ partial.NAME }} stands for in a message."),
+    "languages": ({**MESSAGE["languages"][0], "additionalProperties": TEXT}, "The same in the languages of messages."),
+}
 FIELD: Words = {
     "type": (choice(fields.TYPES), "What kind of value it is."),
     "choices": (one_or_many(TEXT), "Its only values."),
     "always": (YES_NO, "It is never missing."),
     "about": (TEXT, "What it says."),
 }
+
+
+_GAP: Shape = {"type": "string", "pattern": r"<[^\s<>\d\-][^\s<>]*>"}
+_TEXTLESS = ("pattern", "enum", "const", "minimum", "minItems")  # what a value with a gap in it does not meet
 
 
 def schema() -> dict[str, Any]:
@@ -159,14 +171,49 @@ def schema() -> dict[str, Any]:
         "segments": (named(segment), "Groups of people by what is known of them (rules/segments.yaml)."),
         "offers": (named(keyed(catalog.OFFER_KEYS, OFFER)), "What rules offer (rules/offers.yaml)."),
         "journeys": (named(_journey()), "Journeys with their stages in order (rules/journeys.yaml)."),
+        "templates": (named(_template()), "Rules with gaps such as <place> (rules/templates.yaml)."),
+        "messages": (named(_named_message()), "Messages that rules use by name (rules/messages.yaml)."),
+        "partials": (
+            named({"anyOf": [TEXT, keyed(partials.KEYS, PARTIAL, required=["text"])]}),
+            "Pieces of text that messages use as {{ partial.NAME }} (rules/messages.yaml).",
+        ),
         "fields": (named(field), "The fields that people, places and events have (rules/schema.yaml)."),
     }
     return {
         "$schema": DRAFT,
         "title": "Herenow rules",
         "definitions": _definitions(),
-        **keyed(tops, tops, type=["object", "null"], maxProperties=1),
+        **keyed(tops, tops, type=["object", "null"]),
+        "anyOf": [{"maxProperties": 1}, {"propertyNames": {"enum": ["messages", "partials"]}}],
     }
+
+
+def _template() -> dict[str, Any]:
+    """The keys of a rule, where every value may be a gap."""
+    parameters: Shape = {"anyOf": [one_or_many(TEXT), MAP]}
+    words: Words = {key: (_gapped(shape), says) for key, (shape, says) in RULE.items()}
+    words = {**words, "message": (_gapped(keyed(message.KEYS, MESSAGE)), RULE["message"][1])}
+    words = {
+        **words,
+        templates.PARAMETERS: (parameters, "The gaps: [place, offer], or each with what fills it unless a rule says."),
+    }
+    return keyed((templates.PARAMETERS, *rules.KEYS), words)
+
+
+def _gapped(shape: Any) -> Any:
+    """A shape that takes gaps wherever it takes something special."""
+    if isinstance(shape, list):
+        return [_gapped(one) for one in shape]
+    if not isinstance(shape, dict) or "$ref" in shape:
+        return shape
+    if any(word in shape for word in _TEXTLESS):
+        return {"anyOf": [shape, _GAP]}
+    return {key: one if key == "propertyNames" else _gapped(one) for key, one in shape.items()}
+
+
+def _named_message() -> dict[str, Any]:
+    says = [{"required": ["title"]}, {"required": ["body"]}]
+    return keyed((key for key in message.KEYS if key != "use"), MESSAGE, anyOf=says)
 
 
 def _journey() -> dict[str, Any]:
@@ -184,9 +231,16 @@ def _definitions() -> dict[str, Any]:
     condition = keyed(READERS, CONDITION, minProperties=1, maxProperties=1)
     line = {"anyOf": [{"type": "string", "minLength": 1}, condition]}
     return {
-        "rule": keyed(rules.KEYS, RULE, required=["when", "message"], dependencies={"stage": ["journey"]}),
+        "rule": keyed(
+            (*templates.USE_KEYS, *rules.KEYS),
+            RULE,
+            anyOf=[{"required": ["when", "message"]}, {"required": ["use"]}],
+            dependencies={"with": ["use"], "stage": {"anyOf": [{"required": ["journey"]}, {"required": ["use"]}]}},
+        ),
         "trigger": keyed((*kinds, *beside), TRIGGER, oneOf=[{"required": [kind]} for kind in kinds]),
         "conditions": one_or_many(line),
-        "message": keyed(message.KEYS, MESSAGE, anyOf=[{"required": ["title"]}, {"required": ["body"]}]),
+        "message": keyed(
+            message.KEYS, MESSAGE, anyOf=[{"required": ["title"]}, {"required": ["body"]}, {"required": ["use"]}]
+        ),
         "texts": keyed(message.LANGUAGE_KEYS, MESSAGE),
     }

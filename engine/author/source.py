@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 from msgspec import UNSET, Struct
 
 from engine.author import quoting
-from engine.author.nodes import Items, Mapping, Node, Scalar
+from engine.author.nodes import Filled, Items, Mapping, Node, Scalar
 from engine.author.report import TextError, clip, nearest, renamed
+from engine.author.shelf import Shelf
 from engine.author.yaml import load
 from engine.errors import Finding, Severity
 
@@ -27,6 +28,7 @@ class Use(Struct, frozen=True):
     line: int
     column: int
     seconds: float = 0.0  # of a dwell
+    also: str = ""  # the other place of it, as a sentence: the rule that uses a template, or the template
 
 
 class Source:
@@ -39,6 +41,8 @@ class Source:
         self.told: dict[str, int] = {}  # how many of each severity, those not kept included
         self.uses: list[Use] = []
         self.fields: tuple[str, ...] = ()  # declared in schema.yaml: offered where a name is wrong
+        self.shelf = Shelf()  # what the files of a project share
+        self.user = ""  # the rule that is being read, as a sentence, where it uses a template or named message
 
     # -------------------------------------------------------------- telling
 
@@ -52,11 +56,17 @@ class Source:
         shift: int = 0,
         edit: tuple[str, str] | None = None,
     ) -> None:
-        """Note a finding at a node, ``shift`` columns into it."""
+        """Note a finding at a node, ``shift`` columns into it. What is wrong with a template is told once."""
         self.told[severity] = self.told.get(severity, 0) + 1
-        if self.told[severity] <= _MAX_FINDINGS:
-            place = (node.line, node.column + shift)
-            self.findings.append(Finding(self.file, *place, severity, code, problem, fix, edit or UNSET))
+        if isinstance(node, Filled):
+            node, at = node.source_of(max(0, shift - node.quoted))
+            shift = at + node.quoted if node.line == node.end_line else 0
+        place = (self.file_of(node), node.line, node.column + shift)
+        if self.told[severity] > _MAX_FINDINGS or (hasattr(node, "file") and self.shelf.known((*place, code, problem))):
+            return
+        also = self._also(node)
+        said = f"{problem} {also}" if also else problem
+        self.findings.append(Finding(*place, severity, code, said, fix, edit or UNSET))
 
     def error(
         self, node: Node, code: str, problem: str, fix: str = "", shift: int = 0, edit: tuple[str, str] | None = None
@@ -66,24 +76,45 @@ class Source:
 
     def wrong(self, node: Node, what: str, wanted: str) -> None:
         """Note that ``what`` is not a text, list or mapping, with the corrected line where quotes would mend it."""
-        if any(f.line == node.line and f.code == "NEEDS_QUOTES" for f in self.findings):
+        file, lines = self.file_of(node), self.lines_of(node)
+        if any(f.line == node.line and f.file == file and f.code == "NEEDS_QUOTES" for f in self.findings):
             return None  # the line is told already
-        commented = wanted == "text" and quoting.is_commented(self.lines, node.line - 1)
+        commented = wanted == "text" and quoting.is_commented(lines, node.line - 1)
         if isinstance(node, Scalar) and node.empty and not commented:
             return self.error(node, "MISSING", f"'{what}' is empty.", f"Give it {_TOLD[wanted]}, or delete the line.")
-        correction = quoting.correct(self.lines, node.line - 1, force=True) if wanted == "text" else None
+        correction = quoting.correct(lines, node.line - 1, force=True) if wanted == "text" else None
         if correction is not None:
-            whole = (self.lines[node.line - 1], correction.line)
+            whole = (lines[node.line - 1], correction.line)
             return self.error(node, "NEEDS_QUOTES", correction.problem, correction.fix, edit=whole)
         return self.error(node, "WRONG_TYPE", f"'{what}' must be {_TOLD[wanted]}.", _shape_fix(what, wanted))
 
     def use(self, kind: str, name: str, node: Node, seconds: float = 0.0) -> None:
         """Note a name that something else must declare."""
-        self.uses.append(Use(kind, name, self.file, node.line, node.column, seconds))
+        if isinstance(node, Filled):
+            node = node.source_of_word(name)
+        place = (self.file_of(node), node.line, node.column)
+        if not hasattr(node, "file") or not self.shelf.known((*place, kind, name)):
+            self.uses.append(Use(kind, name, *place, seconds, self._also(node)))
 
     def where(self, node: Node) -> str:
         """``file:line``."""
-        return f"{self.file}:{node.line}"
+        return f"{self.file_of(node)}:{node.line}"
+
+    def file_of(self, node: Node) -> str:
+        """The file in which a node stands: this one, or the one of a template that a rule of this one uses."""
+        return getattr(node, "file", self.file)
+
+    def lines_of(self, node: Node) -> list[str]:
+        """The lines of that file."""
+        file = self.file_of(node)
+        return self.lines if file == self.file else self.shelf.lines.get(file, [])
+
+    def _also(self, node: Node) -> str:
+        """The other place that a reader needs: who uses the template, or where in the template this value goes."""
+        if self.file_of(node) != self.file:
+            return self.user
+        into: str = getattr(node, "into", "")
+        return f"(It goes into {into}.)" if into else ""
 
     # -------------------------------------------------------------- reading
 

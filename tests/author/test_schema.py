@@ -17,6 +17,7 @@ from engine.author.schema import SCHEMAS
 from engine.author.schema_settings import shape_of
 from engine.author.settings import SECTIONS
 from engine.author.yaml import load
+from tests.author.test_reuse import MESSAGES, RULE, TEMPLATES
 from tests.author.test_rules import CATALOG, MORNING_COFFEE
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,30 @@ def test_the_fences_of_the_docs_are_taken(text):
 @pytest.mark.parametrize("text", blocks("toml"))
 def test_the_settings_of_the_docs_are_taken(text):
     assert wrong("config", tomllib.loads(text)) == []
+
+
+@pytest.mark.parametrize("text", [TEMPLATES, MESSAGES, RULE])
+def test_what_rules_share_is_taken(text):
+    assert wrong("rules", data_of(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("    use: stay", "    usee: stay"),
+        ("    with:", "    withh:"),
+        ("    purpose: service", "    purpose: servise"),
+        ("      rank: 40", "      rank: 40\n    use: other"),
+        ("    priority: <rank>", "    priority: <>"),
+        ("    text: Your", "    txt: Your"),
+        ("    link: shop://hello", "    lnik: shop://hello"),
+        ("    link: shop://hello", "    use: other"),
+    ],
+)
+def test_what_is_wrong_with_what_rules_share_is_told(before, after):
+    texts = [text.replace(before, after) for text in (TEMPLATES, MESSAGES, RULE) if before in text]
+    assert len(texts) == 1
+    assert wrong("rules", data_of(texts[0])) != []
 
 
 @pytest.mark.parametrize("text", [MORNING_COFFEE, *CATALOG.values(), "", "# nothing\n"])

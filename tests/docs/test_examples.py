@@ -84,8 +84,11 @@ SCENARIOS = [b for b in BLOCKS if b.language == "yaml" and re.search("^scenarios
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "yaml" and b not in SCENARIOS], ids=str)
 def test_rules_compile_in_the_demo_city(block: Block, tmp_path: Path):
     config = city(tmp_path)
-    catalogue = re.match(r"# rules/((?:schema|segments|offers|journeys)\.yaml)\n", block.text)
+    catalogue = re.match(r"# rules/((?:schema|segments|offers|journeys|messages|templates)\.yaml)\n", block.text)
     name = catalogue[1] if catalogue else "example.yaml"
+    for other in (b for b in BLOCKS if b.page == block.page):  # what rules of the page may use
+        if shared := re.match(r"# (rules/(?:messages|templates)\.yaml)\n", other.text):
+            (tmp_path / shared[1]).write_text(other.text)
     (Path(config.paths.rules) / name).write_text(block.text)
     release, _ = compile_bundle(read_bundle(config))
     findings = check(config)
