@@ -238,6 +238,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("project")
     for name in ("rules", "geofences"):
         shutil.copytree(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "docs" / "cookbook", folder / "docs" / "cookbook")
     shutil.copy(ROOT / "config.toml", folder)
     port = free_port()
     with (folder / "server.log").open("wb") as log:
