@@ -45,7 +45,7 @@ def _use(core: "Core", compiled: Compiled, what: str, now: float, fx: Effects) -
     before, core.compiled = core.compiled, compiled
     try:
         core.situate()
-        transitions = core.sense.use(compiled.fences, compiled.release.policy.sense)
+        transitions = core.sense.use(compiled.fences, compiled.release.policy.sense, now)
     except Exception as error:
         core.faults.note(error, "release", what, now)
         core.skipped_releases += 1

@@ -63,7 +63,8 @@ class Table:
     def restore(self, blobs: Mapping[str, bytes]) -> None:
         """The inverse of ``dump``, into an empty table."""
         kept = [(name, kind) for name, (kind, _) in self.columns.items() if name not in self.derived]
-        loaded = {name: np.frombuffer(blobs[name], kind) for name, kind in kept}
+        # a column that came later than the checkpoint begins fresh
+        loaded = {name: np.frombuffer(blobs[name], kind) for name, kind in kept if name in blobs}
         rows = len(next(iter(loaded.values())))
         self.reserve(rows)
         self.size = rows
@@ -79,7 +80,8 @@ def _as_bytes(table: Any) -> Any:
 class Devices(Table):
     """Per device: its clock (``at`` of the newest signal and when that was ``received``), when it was last ``heard``
     with evidence of a place (NaN: never), whether a fix ever ``placed`` it, its newest fix, where it stands
-    (``stand_lat``, ``stand_lon``, ``stand_since``, ``still``: see ``stops``), and its timers.
+    (``stand_lat``, ``stand_lon``, ``stand_since``, ``still``: see ``stops``), until when visits were ``told`` of it by
+    timers (a fix may come that is older), and its timers.
 
     ``timer``: device time of the earliest timer but silence; ``live``: stays that silence would end; ``queued``: the
     second in which the timer queue looks at this device; ``head``: its first stay; ``marks``: its first mark. For quick
@@ -97,6 +99,7 @@ class Devices(Table):
         "lon": (np.float64, np.nan),
         "accuracy": (np.float64, np.nan),
         "stand_since": (np.float64, np.nan),
+        "told": (np.float64, -np.inf),
         "queued": (np.int64, NEVER),
         "stand_lat": (np.float32, np.nan),
         "stand_lon": (np.float32, np.nan),
@@ -134,6 +137,7 @@ class Devices(Table):
     queued: Ints
     head: Ints
     marks: Ints
+    told: Floats
     held: Ints
     count: Ints
 

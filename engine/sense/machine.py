@@ -52,10 +52,11 @@ class Mark:
 class Device:
     """One device taken out of the columns while something happens to it; stays in fence order."""
 
-    __slots__ = ("at", "heard", "mark_rows", "marks", "name", "placed", "received", "row", "rows", "stays")
+    __slots__ = ("at", "heard", "mark_rows", "marks", "name", "placed", "received", "row", "rows", "stays", "told")
 
     def __init__(self, row: int, name: str, at: float, received: float, heard: float, placed: bool) -> None:
         self.row, self.name, self.at, self.received, self.heard, self.placed = row, name, at, received, heard, placed
+        self.told = -math.inf
         self.stays: list[Stay] = []
         self.marks: list[Mark] = []
         self.rows: list[int] = []  # where the stays were kept
@@ -179,7 +180,9 @@ class Machine:
             return None
         else:
             kind = "lost"
-            stay.state, stay.since = UNKNOWN, device.heard
+            stay.state, stay.since = UNKNOWN, max(device.heard, stay.visit)
+        if kind in ("enter", "exit", "ended"):
+            device.told = max(device.told, timer.at)
         fence = self._ids[stay.fence]
         return Transition(kind, device.name, fence, timer.at, visit, record, seconds=seconds, initial=initial, due=due)
 
@@ -228,6 +231,7 @@ class Machine:
     def _begin(
         self, device: Device, fence: int, seen: Evidence, at: float, first: bool, record: int
     ) -> Transition | None:
+        at = max(at, device.told)  # no visit begins before one that is told of is over
         if not self.open(fence, at):
             device.stays.append(Stay(fence, CLOSED, at, at))
             return None
@@ -245,6 +249,7 @@ class Machine:
             if seen.out or (stay.state != CLOSED and not seen.into):
                 device.stays.remove(stay)
             return None
+        at = max(at, stay.visit)
         if not seen.out:
             stay.state = INSIDE
         elif self.policy.min_outside <= 0.0:
@@ -262,7 +267,7 @@ class Machine:
             dwells = self._dwells[stay.fence]
             while stay.dwell < len(dwells) and stay.visit + dwells[stay.dwell] <= at:
                 stay.dwell += 1
-            return self._caused("resumed", device, stay, seen, at, record)
+            return self._caused("resumed", device, stay, seen, max(at, stay.visit), record)
         if seen.into or seen.out:
             device.stays.remove(stay)
             return self._caused("ended", device, stay, seen, stay.since, record)
@@ -295,18 +300,20 @@ class Machine:
         """The fence is gone: the visit ends silently, where there was one."""
         if stay.state in (ENTERING, ENTERING_FIRST, CLOSED):
             return None
-        at = stay.since if stay.state == UNKNOWN else device.at
+        at = stay.since if stay.state == UNKNOWN else max(device.at, stay.visit)
+        device.told = max(device.told, at)
         return Transition("ended", device.name, fence, at, stay.visit, -1)
 
-    def rescheduled(self, device: Device, stay: Stay) -> tuple[bool, Transition | None]:
-        """The fence has other hours from here on: whether the stay goes on, and what that ends."""
-        open_ = self.open(stay.fence, device.at)
+    def rescheduled(self, device: Device, stay: Stay, now: float) -> tuple[bool, Transition | None]:
+        """The fence has other hours from here on (``now``, by the device's clock): whether the stay goes on, and what
+        that ends."""
+        open_ = self.open(stay.fence, now)
         if stay.state == UNKNOWN or open_ == (stay.state != CLOSED):
-            stay.since = device.at if stay.state in PLAIN else stay.since
+            stay.since = now if stay.state in PLAIN else stay.since
             return True, None
         if open_:  # the next fix inside is an enter
             return False, None
         ended = self.ended(device, stay, self._ids[stay.fence])
         stays = stay.state != LEAVING
-        stay.state, stay.since, stay.dwell = CLOSED, device.at, 0
+        stay.state, stay.since, stay.dwell = CLOSED, now, 0
         return stays, ended

@@ -152,9 +152,10 @@ class Sense:
 
     # ------------------------------------------------------------------ releases
 
-    def use(self, fences: FenceSet, policy: SensePolicy) -> list[Transition]:
-        """Another set of fences and another policy from here on. Stays in fences whose id remains stand; the others end
-        silently (``record`` -1, by device and fence)."""
+    def use(self, fences: FenceSet, policy: SensePolicy, received: float | None = None) -> list[Transition]:
+        """Another set of fences and another policy from here on (``received``: journal time; None: when each device was
+        last heard of). Stays in fences whose id remains stand; the others end silently (``record`` -1, by device and
+        fence)."""
         old, devices = self.fences, self._devices
         moved, other = fences.moves(old)
         touched = self._touched(other | (policy != self.policy))
@@ -168,8 +169,9 @@ class Sense:
         self.fences, self.policy = fences, policy
         out: list[Transition] = []
         for device in changed:
+            now = device.at if received is None else max(received - device.received, 0.0) + device.at
             try:
-                out.extend(self._moved(device, old, fences, moved))
+                out.extend(self._moved(device, old, fences, moved, now))
             except Exception as error:  # where it is now is found out with its next fix
                 self._failed(-1, device.name, error)
                 device.stays = []
@@ -184,8 +186,8 @@ class Sense:
         rows: Ints = np.unique(owner[other[self._stays.fence[stay]]])
         return rows
 
-    def _moved(self, device: Device, old: FenceSet, new: FenceSet, moved: Ints) -> list[Transition]:
-        """Carry the stays of a device over to other fences (the machine is already theirs)."""
+    def _moved(self, device: Device, old: FenceSet, new: FenceSet, moved: Ints, now: float) -> list[Transition]:
+        """Carry the stays of a device over to other fences (the machine is already theirs), ``now`` by its clock."""
         out, kept = [], []
         for stay in device.stays:
             before, fence = stay.fence, int(moved[stay.fence])
@@ -194,9 +196,9 @@ class Sense:
             if not goes_on:
                 ended = self._machine.ended(device, stay, old.ids[before])
             elif new.hours.get(fence) != old.hours.get(before):
-                goes_on, ended = self._machine.rescheduled(device, stay)
+                goes_on, ended = self._machine.rescheduled(device, stay, now)
             if goes_on:
-                stay.dwell = _dwells_done(device, stay, old.dwells[before], new.dwells[fence])
+                stay.dwell = _dwells_done(now, stay, old.dwells[before], new.dwells[fence])
                 kept.append(stay)
             out += [] if ended is None else [ended]
         device.stays = kept
@@ -293,9 +295,9 @@ class Sense:
         return sense
 
 
-def _dwells_done(device: Device, stay: Stay, before: tuple[float, ...], after: tuple[float, ...]) -> int:
+def _dwells_done(now: float, stay: Stay, before: tuple[float, ...], after: tuple[float, ...]) -> int:
     """How many dwells are done, or past already when the rule that wants them came."""
     if before == after:
         return stay.dwell
-    past = max(device.at - stay.visit, before[stay.dwell - 1] if stay.dwell else 0.0)
+    past = max(now - stay.visit, before[stay.dwell - 1] if stay.dwell else 0.0)
     return sum(1 for seconds in after if seconds <= past)

@@ -23,6 +23,7 @@ class Shelf:
         device = Device(
             row, self.devices.ids[row], own["at"][row], own["received"][row], own["heard"][row], own["placed"][row]
         )
+        device.told = own["told"][row]
         stay = own["head"][row]
         while stay != NONE:
             device.rows.append(stay)
@@ -53,7 +54,7 @@ class Shelf:
         """Write it back."""
         stays, own, row = device.stays, self.devices.view, device.row
         own["at"][row], own["received"][row] = device.at, device.received
-        own["heard"][row], own["placed"][row] = device.heard, device.placed
+        own["heard"][row], own["placed"][row], own["told"][row] = device.heard, device.placed, device.told
         timer, live = math.inf, False
         for stay in stays:
             if stay.state != UNKNOWN:
