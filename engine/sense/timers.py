@@ -2,17 +2,26 @@
 
 A device sits in one bucket, never later than its earliest timer. When the bucket's turn comes the true time is worked
 out; a device whose timer has moved on (silence, with every fix) goes to a later bucket. So a fix moves nothing here,
-and a million armed timers cost four bytes each and no work.
+and a million armed timers cost four bytes each and, while nothing happens, the look at one row.
 """
 
 import heapq
 import math
 from array import array
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.sense.arithmetic import Floats, Ints
 from engine.sense.columns import NEVER, Devices
+
+
+class Soonest(NamedTuple):
+    """The earliest timer: whose, when (journal time), and under which silence."""
+
+    row: int
+    due: float
+    silence: float
 
 
 class TimerQueue:
@@ -22,9 +31,12 @@ class TimerQueue:
         self._devices = devices
         self._buckets: dict[int, array[int]] = {}
         self._order: list[int] = []
+        self._soonest: Soonest | None = None  # holds as long as its row's timer stands and none sooner is armed
 
     def arm(self, rows: Ints, due: Floats) -> None:
         """See to it that each row is looked at no later than ``due`` (infinite: no need)."""
+        if self._soonest is not None and len(due) and float(due.min()) < self._soonest.due:
+            self._soonest = None
         sooner = (due < self._devices.queued[rows]).nonzero()[0]  # NEVER is beyond any time
         if not len(sooner):
             return
@@ -33,6 +45,8 @@ class TimerQueue:
 
     def arm_one(self, row: int, due: float) -> None:
         """The same for one row."""
+        if self._soonest is not None and due < self._soonest.due:
+            self._soonest = None
         bucket = math.floor(due) if due < NEVER else NEVER
         if bucket < self._devices.view["queued"][row]:
             self._put(row, bucket)
@@ -65,13 +79,28 @@ class TimerQueue:
         return np.zeros(0, np.int64), np.zeros(0)
 
     def earliest(self, silence: float) -> float | None:
-        """Journal time of the earliest timer."""
-        _, due = self._settle(silence)
-        return float(due.min()) if len(due) else None
+        """Journal time of the earliest timer. Asked again while it stands, only its own row is looked at."""
+        held = self._soonest
+        if held is not None and held.silence == silence and self._due(held.row, silence) == held.due:
+            return held.due
+        self._soonest = None
+        rows, due = self._settle(silence)
+        if not len(due):
+            return None
+        first = int(due.argmin())
+        self._soonest = Soonest(int(rows[first]), float(due[first]), silence)
+        return self._soonest.due
+
+    def _due(self, row: int, silence: float) -> float:
+        return float(self._devices.due(np.array([row]), silence)[0])
 
     def pop(self, received: float, silence: float) -> list[int]:
         """Rows whose earliest timer is due at or before ``received``; they leave the queue until armed again."""
         taken: list[int] = []
+        soonest = self.earliest(silence)
+        if soonest is None or soonest > received:
+            return taken
+        self._soonest = None
         while True:
             rows, due = self._settle(silence)
             ready = due <= received

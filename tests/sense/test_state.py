@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.model.release import SensePolicy
+from engine.model.rule import DayTime
 from engine.model.signal import Signal
 from engine.sense import FenceSet, Sense
 from engine.sense.columns import Devices
@@ -148,3 +149,47 @@ def test_the_queue_never_looks_too_late(seed):
         want = np.flatnonzero(devices.timer[:50] <= now).tolist()
         assert sorted(queue.pop(now, 1.0)) == want
         devices.timer[want] = math.inf
+
+
+@pytest.mark.parametrize("spread", [0.0, 1800.0])
+def test_many_armed_timers_cost_nothing_while_idle(spread, monkeypatch):
+    """However many there are, and though all be due in the same second: one row is looked at."""
+    count, looked = 200_000, []
+    devices = Devices()
+    rows = devices.rows([f"d{k}" for k in range(count)])
+    devices.at[rows] = devices.received[rows] = 0.0
+    devices.timer[rows] = 5000.5 + np.linspace(0.0, spread, count)
+    queue = TimerQueue(devices)
+    queue.arm(rows, devices.due(rows, 1.0))
+    assert queue.earliest(1.0) == 5000.5
+    due = Devices.due
+    monkeypatch.setattr(
+        Devices, "due", lambda self, rows, silence: looked.append(len(rows)) or due(self, rows, silence)
+    )
+    for now in range(0, 5000, 100):
+        assert queue.earliest(1.0) == 5000.5
+        assert queue.pop(float(now), 1.0) == []
+    assert sum(looked) <= 2 * 50
+    devices.timer[7] = 4000.25
+    queue.arm_one(7, 4000.25)
+    assert queue.earliest(1.0) == 4000.25
+    devices.timer[7] = math.inf
+    assert queue.earliest(1.0) == 5000.5
+    assert len(queue.pop(1e6, 1.0)) == count - 1
+    assert queue.earliest(1.0) is None
+
+
+def test_a_schedule_is_one_timer_for_all_who_wait_and_no_poll(town, circle):
+    """Who waits for a fence to open is looked at when it opens, not before."""
+    shop = (DayTime(tuple(range(7)), 14 * 60 + 50, 15 * 60),)
+    t = town([circle(open=shop)])
+    for k in range(50):
+        t.at(k, 0, device=f"d{k:02}")
+    opens = t.sense.next_due()
+    assert opens == pytest.approx(1_000_203.0)
+    before = t.sense.dump()
+    for second in range(50, 200, 10):
+        assert t.tick(second) == []
+        assert t.sense.next_due() == opens
+    assert t.sense.dump() == before
+    assert [kind for kind, _, _ in t.tick(200)] == ["enter"] * 50
