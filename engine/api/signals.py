@@ -15,6 +15,7 @@ from engine.api.router import Api, reply
 from engine.ingest import owntracks as owntracks_format
 from engine.ingest.diagnose import Rejection
 from engine.ingest.signals import Decoded, decode
+from engine.pipeline.questions import MOST
 
 _JSON = {"Server": SERVER, "Content-Type": "application/json"}
 
@@ -62,6 +63,9 @@ async def post_preview(api: Api, request: web.Request, caller: Caller) -> web.Re
     decoded = await _decoded(api, request)
     if decoded.rejected and not decoded.signals:
         raise refuse_all(decoded)
+    if len(decoded.signals) > MOST:
+        problem = f"a preview takes at most {MOST} signals, these are {len(decoded.signals)}"
+        raise Refused(413, problem, "Ask about fewer at a time; herenow replay compares whole days.")
     rules = await api.engine.preview(decoded.signals) if decoded.signals else []
     return reply(Previewed(rules, decoded.rejected, decoded.warnings))
 

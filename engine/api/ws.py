@@ -4,10 +4,14 @@
 ``{"seq": 7, "error": problem}``. Answers come in the order of the frames, and an ack says of every frame before it that
 it is durable too, unless an error named it: frames that come close together share one, whose counts are those of all
 since the last. ``seq`` must rise; a frame that failed is sent again under a new one.
+
+Frames are only put in line as they are read. Whatever waits in line when the one before is durable is decoded in one
+call, queued as one and acknowledged as one.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +24,14 @@ from engine.api.problems import SERVER, document_of
 from engine.api.router import Api
 from engine.api.signals import bind, count, refuse_all
 from engine.ingest.body import BadBody
-from engine.ingest.signals import Decoded, decode_frame
+from engine.ingest.signals import Decoded, decode_frame, decode_frames
 from engine.model.signal import Signal
 
 IN_FLIGHT = 1024  # frames; beyond that the socket is not read, and TCP holds the sender back
-GROUP = 1024  # signals that are acknowledged together at most
+BYTES_IN_FLIGHT = 1 << 20  # likewise, but for a single frame that is larger
+GROUP, GROUP_BYTES = 512, 1 << 17  # frames, and about how many bytes of them, that are acknowledged together at most
 HEARTBEAT = 30.0
+_DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,50 +57,48 @@ class _Group:
 
 
 class _Line:
-    """The groups of one socket between reading and answering, in order. Bounded: a full line holds the reader back."""
+    """The frames of one socket between reading and answering, in order. Bounded: a full line holds the reader back."""
 
     def __init__(self) -> None:
-        self._groups: deque[_Group] = deque()
+        self._frames: deque[bytes] = deque()
         self._filled, self._emptied = asyncio.Event(), asyncio.Event()
-        self._frames = self._signals = 0
+        self._bytes = 0
         self._closed = False
 
-    async def add(self, group: _Group) -> None:
-        """Put a frame in line, into the last group where it fits there."""
-        last = self._groups[-1] if self._groups else None
-        if last is not None and _plain(last) and _plain(group) and len(last.signals) < GROUP:
-            last.seqs += group.seqs
-            last.signals += group.signals
-        else:
-            self._groups.append(group)
-        self._frames += 1
-        self._signals += len(group.signals)
+    def add(self, frame: bytes) -> bool:
+        """Put a frame in line; False: it is full now, wait for room before the next."""
+        self._frames.append(frame)
+        self._bytes += len(frame)
         self._filled.set()
-        while self._frames >= IN_FLIGHT or self._signals >= 4 * GROUP:
+        return not self._full()
+
+    async def room(self) -> None:
+        """Return when it is no longer full."""
+        while self._full():
             self._emptied.clear()
             await self._emptied.wait()
 
-    async def take(self) -> _Group | None:
-        """The next group; None when there will be none."""
-        while not self._groups:
-            if self._closed:
-                return None
+    def _full(self) -> bool:
+        return len(self._frames) >= IN_FLIGHT or self._bytes >= BYTES_IN_FLIGHT
+
+    async def take(self) -> list[bytes]:
+        """What waits, up to a bound; nothing when there will be nothing more."""
+        while not self._frames and not self._closed:
             self._filled.clear()
             await self._filled.wait()
-        group = self._groups.popleft()
-        self._frames -= max(1, len(group.seqs))
-        self._signals -= len(group.signals)
+        frames: list[bytes] = []
+        size = 0
+        while self._frames and len(frames) < GROUP and size < GROUP_BYTES:
+            frames.append(self._frames.popleft())
+            size += len(frames[-1])
+        self._bytes -= size
         self._emptied.set()
-        return group
+        return frames
 
     def close(self) -> None:
         """Nothing more will be added."""
         self._closed = True
         self._filled.set()
-
-
-def _plain(group: _Group) -> bool:
-    return group.decoded is None and group.error is None
 
 
 async def get_ws(api: Api, request: web.Request, caller: Caller) -> web.WebSocketResponse:
@@ -106,9 +110,11 @@ async def get_ws(api: Api, request: web.Request, caller: Caller) -> web.WebSocke
     await socket.prepare(request)
     api.sockets.add(socket)
     line = _Line()
-    writer = asyncio.create_task(_answer(api, socket, line))
+    writer = asyncio.create_task(_answer(api, socket, caller, line))
     try:
-        await _read(api, socket, caller, line)
+        while (message := await socket.receive()).type in _DATA:
+            if not line.add(message.data):
+                await line.room()
         line.close()
         await writer
     finally:
@@ -117,50 +123,64 @@ async def get_ws(api: Api, request: web.Request, caller: Caller) -> web.WebSocke
     return socket
 
 
-async def _read(api: Api, socket: web.WebSocketResponse, caller: Caller, line: _Line) -> None:
-    last = -1
-    async for message in socket:
-        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-            break
-        seq: int | None = None
-        try:
-            seq, decoded = _decode(api, message.data, last)
-            last = seq
-            if caller.token is not None:
-                bind(decoded, caller.token)
-            said = decoded.rejected or decoded.warnings
-            if said:
-                count(api, decoded)
-            if decoded.rejected and not decoded.signals:
-                raise refuse_all(decoded)
-            await line.add(_Group([seq], decoded.signals, decoded if said else None))
-        except Exception as error:
-            known = seq if seq is not None else getattr(error, "extra", {}).get("seq")
-            await line.add(_Group(error=error, seq=known))
-
-
-def _decode(api: Api, data: bytes, last: int) -> tuple[int, Decoded]:
-    config = api.engine.config
-    seq, decoded = decode_frame(
-        data, api.engine.clock.now(), config.limits, config.unknown_fields, config.policy.sense.max_future
-    )
-    if seq <= last:
-        raise BadBody(422, f"seq {seq} does not rise: the last one was {last}", extra={"seq": seq})
-    return seq, decoded
-
-
-async def _answer(api: Api, socket: web.WebSocketResponse, line: _Line) -> None:
+async def _answer(api: Api, socket: web.WebSocketResponse, caller: Caller, line: _Line) -> None:
     """Answers in the order of the frames, each when its signals are durable. A socket that broke is read to the end all
-    the same, so that nobody waits on a full line."""
-    broken = False
-    while (group := await line.take()) is not None:
-        for frame in await _outcome(api, group):
-            if broken:
-                continue
-            try:
-                await socket.send_str(_encode(frame).decode())
-            except ConnectionError:
-                broken = True
+    the same, so that what it sent is taken and nobody waits on a full line."""
+    broken, last = False, -1
+    while frames := await line.take():
+        groups, last = _grouped(api, caller, frames, last)
+        for group in groups:
+            for told in await _outcome(api, group):
+                if broken:
+                    continue
+                try:
+                    await socket.send_str(_encode(told).decode())
+                except ConnectionError:
+                    broken = True
+
+
+def _grouped(api: Api, caller: Caller, frames: Sequence[bytes], last: int) -> tuple[list[_Group], int]:
+    """The frames as groups, and the last good ``seq``: one group where all is plainly good, as it mostly is."""
+    config, now = api.engine.config, api.engine.clock.now()
+    plain = decode_frames(frames, last, now, config.policy.sense.max_future)
+    if plain is not None and caller.token is None:
+        return [_Group(*plain)], plain[0][-1]
+    groups: list[_Group] = []
+    for data in frames:
+        group, last = _examined(api, caller, data, last, now)
+        before = groups[-1] if groups else None
+        if before is not None and _plain(before) and _plain(group):
+            before.seqs += group.seqs
+            before.signals += group.signals
+        else:
+            groups.append(group)
+    return groups, last
+
+
+def _plain(group: _Group) -> bool:
+    return group.decoded is None and group.error is None
+
+
+def _examined(api: Api, caller: Caller, data: bytes, last: int, now: float) -> tuple[_Group, int]:
+    """One frame, with whatever is wrong with it, and the last good ``seq``."""
+    config = api.engine.config
+    seq: int | None = None
+    try:
+        seq, decoded = decode_frame(data, now, config.limits, config.unknown_fields, config.policy.sense.max_future)
+        if seq <= last:
+            raise BadBody(422, f"seq {seq} does not rise: the last one was {last}", extra={"seq": seq})
+        last = seq
+        if caller.token is not None:
+            bind(decoded, caller.token)
+        said = decoded.rejected or decoded.warnings
+        if said:
+            count(api, decoded)
+        if decoded.rejected and not decoded.signals:
+            raise refuse_all(decoded)
+        return _Group([seq], decoded.signals, decoded if said else None), last
+    except Exception as error:
+        known = seq if seq is not None else getattr(error, "extra", {}).get("seq")
+        return _Group(error=error, seq=known), last
 
 
 async def _outcome(api: Api, group: _Group) -> list[Ack | dict[str, Any]]:

@@ -10,6 +10,7 @@ neither ``id`` nor ``at``: its repeats are recognised for 60 s only (see ``dedup
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated
 
 import msgspec
@@ -90,6 +91,31 @@ _frame = msgspec.json.Decoder(FrameIn)
 _raw_frame = msgspec.json.Decoder(_RawFrame)
 
 
+def decode_frames(
+    frames: Sequence[bytes], last: int, arrival: float, max_future: float
+) -> tuple[list[int], list[Signal]] | None:
+    """Frames that came together, in one call: their ``seq`` numbers, which rise from ``last``, and their signals. None
+    where any of them is not plainly good: they are to be looked at one by one."""
+    text = b"\n".join(frames)
+    if text.count(b"\n") >= len(frames):
+        return None  # a line of ours is no frame of theirs
+    try:
+        read = _frame.decode_lines(text)
+    except _REFUSED:
+        return None
+    seqs = [frame.seq for frame in read]
+    if len(read) != len(frames) or any(b <= a for a, b in pairwise([last, *seqs])):
+        return None
+    signals: list[Signal] = []
+    alone = all(len(frame.signals) == 1 for frame in read)  # then there is no order within a frame to be made
+    for wires in [[frame.signals[0] for frame in read]] if alone else [frame.signals for frame in read]:
+        decoded = _normalise(wires, range(len(wires)), arrival, arrival + max_future, Decoded(), sort=not alone)
+        if decoded.rejected:
+            return None
+        signals += decoded.signals
+    return seqs, signals
+
+
 def decode_frame(data: bytes, arrival: float, limits: Limits, unknown: str, max_future: float) -> tuple[int, Decoded]:
     """A WebSocket frame: its ``seq`` and its signals, as :func:`decode` would take them."""
     try:
@@ -122,6 +148,7 @@ def _normalise(
     latest: float,
     into: Decoded,
     raws: Mapping[int, memoryview] | None = None,
+    sort: bool = True,
 ) -> Decoded:
     """Checked structs to signals: one pass, positional, nothing looked up twice. ``raws``: the texts, by index, of
     signals that have more to them than their struct."""
@@ -167,7 +194,7 @@ def _normalise(
         refused = {rejection.index for rejection in rejected}
         indexes = [index for index in indexes if index not in refused]
     into.indexes = indexes
-    if not ordered:
+    if sort and not ordered:
         _sort_by_device(into)
     return into
 

@@ -7,7 +7,7 @@ from engine.clock import monotonic
 from engine.model.record import Record
 
 SPACING = 0.002  # seconds between two appends, and two steps, while work keeps coming: fewer, fuller batches; none idle
-FULL = 256  # records that are worth an append or a step at once
+FULL = 256  # records that are worth an append at once
 
 
 class Pending:
@@ -28,6 +28,26 @@ class Pending:
             self.done.set_result((len(self.records), self.duplicates or 0))
         else:
             self.done.set_exception(error)
+
+
+class Pace:
+    """How long work may gather before the next step. A step over many costs little more than one over few: while the
+    loop has time to spare it steps often, and the later the loop comes round to it, the fuller it lets steps get."""
+
+    FULL = 1024  # records that are worth a step at once
+    GATHER = 3.0  # seconds of rest for each second that the loop was late
+    LONGEST = 0.02
+
+    def __init__(self) -> None:
+        self._began = self._late = 0.0
+
+    async def rest(self, count: int) -> None:
+        """Return when a step over what waits, ``count`` records as of now, should begin; always lets others run."""
+        spacing = min(self.LONGEST, SPACING + self.GATHER * self._late)
+        due = max(monotonic(), 0.0 if count >= self.FULL else self._began + spacing)
+        await asyncio.sleep(due - monotonic())
+        self._began = monotonic()
+        self._late = (self._late + self._began - due) / 2
 
 
 async def spaced(last: float, count: int) -> None:

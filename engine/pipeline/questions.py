@@ -1,5 +1,6 @@
 """A question to the core that changes nothing: what would happen."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -17,22 +18,30 @@ from engine.ports import StoredMoment
 from engine.sense import fork
 
 NEAREST = 3
+MOST = 200  # signals
+PIECE = 10  # signals: a few milliseconds
 
 T = TypeVar("T")
 
 
-def preview(core: Core, signals: Sequence[Signal], now: float) -> list[dict[str, Any]]:
-    """Per rule what it would do now, and why; on a copy of the people and devices concerned."""
-    scratch = _scratch(core, signals)
-    offset = core.state.offset
-    effects = scratch.step([Frame(offset, max(now, core.state.received), list(signals))])
-    moments = effects.moments
+async def preview(core: Core, signals: Sequence[Signal], now: float) -> list[dict[str, Any]]:
+    """Per rule what it would do now, and why; on a copy of the people and devices concerned. At most ``MOST`` signals,
+    which bounds the copying; the rest is done in pieces, between which others run."""
+    scratch, rules = _scratch(core, signals), core.compiled.release.rules
+    received = max(now, core.state.received)
+    moments: list[Moment] = []
+    misses: list[Miss] = []
+    for at in range(0, len(signals), PIECE):
+        effects = scratch.step([Frame(scratch.state.offset, received, list(signals[at : at + PIECE]))])
+        moments += effects.moments
+        misses += effects.misses
+        await asyncio.sleep(0)
     if (closes := scratch.windows.next_due()) is not None:  # who wins is known when the arbitration window closes
         moments = moments + scratch.step([Frame(scratch.state.offset, closes, [Tick()])]).moments
-    out = [_moment_line(moment) for moment in moments] + [_miss_line(miss) for miss in effects.misses]
+    out = [_moment_line(moment) for moment in moments] + [_miss_line(miss) for miss in misses]
     woken = {line["rule"] for line in out}
     asleep = _asleep(scratch, signals)
-    out += [{"rule": rule.id, **asleep} for rule in core.compiled.release.rules if rule.id not in woken]
+    out += [{"rule": rule.id, **asleep} for rule in rules if rule.id not in woken]
     return sorted(out, key=lambda line: (line["would"] == "nothing", line["rule"]))
 
 

@@ -24,7 +24,7 @@ from engine.pipeline.feed import Feed
 from engine.pipeline.fences import Wish
 from engine.pipeline.meters import Meters
 from engine.pipeline.notes import notes_of
-from engine.pipeline.pending import Pending, spaced
+from engine.pipeline.pending import Pace, Pending, spaced
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut
 from engine.pipeline.state import Checkpoint, encode_checkpoint
@@ -162,7 +162,7 @@ class Runner:
 
     async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:
         """Per rule what it would do now, and why; nothing is kept or sent."""
-        return questions.preview(self.core, signals, self.clock.now())
+        return await questions.preview(self.core, signals, self.clock.now())
 
     async def why(
         self, device: str, rule: str | None = None, at: float | None = None, window: float = LOOK_BACK
@@ -315,10 +315,10 @@ class Runner:
         return batch, records
 
     async def _step_loop(self) -> None:
-        started = 0.0
+        pace = Pace()
         while True:
             await self._stepping.wait()
-            await spaced(started, self._unstepped)
+            await pace.rest(self._unstepped)
             frames, waiting = self._take_frames()
             started = monotonic()
             self.core.watch = self.feed.watched("moments")

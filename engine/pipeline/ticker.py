@@ -10,6 +10,7 @@ from engine.model.record import Tick
 from engine.ports import Journal
 
 RETRY = 0.5  # real seconds until a tick that did not get in is tried again
+REST = 0.02  # real seconds between two looks at the earliest timer while steps go on: what they armed is seen together
 LONGEST_REST = 30.0  # seconds of the clock: one that was set forward is noticed
 
 
@@ -31,6 +32,8 @@ class Ticker:
             due, now = self._next_due(), self._clock.now()
             if due is None or due > now:
                 await self._until(None if due is None else min(due - now, LONGEST_REST))
+                if self._changed.is_set():
+                    await asyncio.sleep(REST)
                 continue
             with contextlib.suppress(StoreError, Busy):
                 await self._journal.submit([Tick()], applied=True)

@@ -103,6 +103,11 @@ async def test_preview_keeps_nothing(server):
     assert server.engine.taken == []
 
 
+async def test_a_preview_of_too_many_is_413(server):
+    status, _, answer = await server.call("POST", "/v1/preview", [{**FIX, "id": str(n)} for n in range(201)])
+    assert (status, "at most 200 signals, these are 201" in answer["detail"]) == (413, True)
+
+
 async def test_the_body_limit_is_413(start):
     server = await start(limits=Limits(body=1000))
     status, _, answer = await server.signals(b"[" + b" " * 2000 + b"]", headers={"Content-Type": "application/json"})

@@ -134,3 +134,38 @@ async def test_a_plain_get_is_told_what_is_wanted(server):
     status, headers, _ = await server.call("GET", "/v1/ws")
     assert 400 <= status < 500
     assert headers["Content-Type"].startswith("application/problem+json")
+
+
+async def test_a_frame_is_never_made_of_two_messages_nor_two_of_one(server):
+    both = frame(1) + "\n" + frame(2)
+    halves = frame(3, {"device": "d1", "event": "a"}).split(",", 1)
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        for text in ("", both, halves[0], halves[1], frame(4)):
+            await socket.send_str(text)
+        got = await answers(socket, 5)
+    assert ["error" in answer for answer in got] == [True, True, True, True, False]
+    assert got[-1]["ack"] == 4
+    assert server.engine.taken == []
+
+
+async def test_a_frame_over_several_lines_is_a_frame(server):
+    text = msgspec.json.format(frame(1, FIX), indent=2)
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        await socket.send_str(text)
+        await socket.send_str(frame(2, {**FIX, "id": "b"}))
+        got = await answers(socket, 1)
+    assert got[0]["accepted"] >= 1
+
+
+async def test_fixes_are_put_in_order_within_a_frame_and_not_beyond(server):
+    server.engine.gate.clear()
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        await socket.send_str(frame(0))
+        for seq, times in enumerate(((5, 3), (4, 2), (1,)), 1):
+            await socket.send_str(frame(seq, *({**FIX, "at": 1795508100 + at, "id": str(at)} for at in times)))
+        await asyncio.sleep(0.05)
+        server.engine.gate.set()
+        last = -1
+        while last < 3:
+            last = (await answers(socket, 1))[0]["ack"]
+    assert [signal.id for signal in server.engine.taken] == ["3", "5", "2", "4", "1"]

@@ -1,11 +1,13 @@
 # ruff: noqa: E501
 """Bodies to signals."""
 
+import random
+
 import msgspec
 import pytest
 
 from engine.ingest.body import BadBody
-from engine.ingest.signals import BRIEF, decode, decode_frame
+from engine.ingest.signals import BRIEF, decode, decode_frame, decode_frames
 from engine.model.config import Limits
 from engine.model.signal import Reported
 
@@ -224,3 +226,33 @@ def test_a_frame_has_seq_and_signals():
         msgspec.json.encode({"seq": 7, "signals": [FIX, {"device": "x"}]}), ARRIVAL, Limits(), "warn", 300.0
     )
     assert (seq, len(decoded.signals), decoded.rejected[0].index) == (7, 1, 1)
+
+
+def plain_frames(rng, count):
+    """Frames as a phone's buffer would send them: most of one signal, some bad."""
+    frames, seq = [], 0
+    for _ in range(count):
+        seq += rng.choice((1, 1, 1, 2)) if rng.random() < 0.98 else 0
+        one = [
+            {"device": f"d{rng.randrange(3)}", "lat": 52.5, "lon": 13.4, "at": ARRIVAL - rng.randrange(100)}
+            for _ in range(rng.choice((1, 1, 1, 1, 0, 3)) if rng.random() < 0.5 else 1)
+        ]
+        if rng.random() < 0.02:
+            one.append({"device": "d1"})
+        frames.append(msgspec.json.encode({"seq": seq, "signals": one}))
+    return frames
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_frames_decoded_together_are_what_they_are_alone(seed):
+    rng = random.Random(seed)
+    frames = plain_frames(rng, 20)
+    last, seqs, taken, good = 0, [], [], True
+    for data in frames:
+        seq, decoded = decode_frame(data, ARRIVAL, Limits(), "warn", 300.0)
+        good = good and seq > last and not decoded.rejected
+        last = seq
+        seqs.append(seq)
+        taken += decoded.signals
+    together = decode_frames(frames, 0, ARRIVAL, 300.0)
+    assert together == ((seqs, taken) if good else None)

@@ -1,6 +1,9 @@
 """What waits between decision and settlement: who may still hear it, and what is given back."""
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from engine.author.project import Bundle
 from engine.model.moment import Effects
@@ -229,10 +232,31 @@ def test_finished_visits_stay_with_whom_they_were_made_by() -> None:
 # ------------------------------------------------------------------ questions
 
 
-def test_a_preview_tells_what_happens_when_the_arbitration_window_closes() -> None:
+async def test_a_preview_tells_what_happens_when_the_arbitration_window_closes() -> None:
     line = Line(window=10.0)
-    told = questions.preview(line.core, [Signal("d1", line.now, 7, id="7", event="hello")], line.now)
+    told = await questions.preview(line.core, [Signal("d1", line.now, 7, id="7", event="hello")], line.now)
     assert [(one["rule"], one["would"]) for one in told] == [("hello", "send")]
+
+
+async def test_a_long_preview_lets_others_run_and_tells_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line()
+    signals = [Signal(f"d{n}", line.now, n, id=str(n), event="hello") for n in range(60)]
+    monkeypatch.setattr(questions, "PIECE", 1000)
+    whole = await questions.preview(line.core, signals, line.now)
+    monkeypatch.setattr(questions, "PIECE", 7)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    assert await questions.preview(line.core, signals, line.now) == whole
+    beside.cancel()
+    assert turns >= 60 // 7
+    assert len(whole) == 60
 
 
 # ------------------------------------------------------------------ facts

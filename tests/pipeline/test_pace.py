@@ -1,0 +1,81 @@
+"""How long work gathers before a step, and how often timers are looked at."""
+
+import asyncio
+
+import pytest
+
+from engine.clock import ManualClock
+from engine.pipeline import pending, ticker
+from engine.pipeline.pending import SPACING, Pace
+from engine.pipeline.ticker import Ticker
+
+
+class Loop:
+    """A clock that only rests move, each a little late."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.late, self.rests = 100.0, 0.0, list[float]()
+        monkeypatch.setattr(pending, "monotonic", lambda: self.now)
+        monkeypatch.setattr(pending.asyncio, "sleep", self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        self.rests.append(round(seconds, 6))
+        self.now += seconds + self.late
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
+    return Loop(monkeypatch)
+
+
+async def test_a_record_after_a_pause_is_stepped_at_once(loop: Loop) -> None:
+    pace = Pace()
+    await pace.rest(1)
+    loop.now += 1.0
+    await pace.rest(1)
+    assert loop.rests == [0.0, 0.0]
+
+
+async def test_steps_follow_each_other_closely_while_the_loop_has_time(loop: Loop) -> None:
+    pace = Pace()
+    for _ in range(4):
+        await pace.rest(10)
+    assert loop.rests == [0.0] + 3 * [SPACING]
+
+
+async def test_a_late_loop_lets_work_gather_up_to_a_bound(loop: Loop) -> None:
+    pace = Pace()
+    loop.late = 0.004
+    for _ in range(20):
+        await pace.rest(10)
+    assert loop.rests[1] < loop.rests[2] < loop.rests[-1] == pytest.approx(SPACING + Pace.GATHER * 0.004, abs=1e-5)
+    loop.late = 1.0
+    for _ in range(5):
+        await pace.rest(10)
+    assert loop.rests[-1] == Pace.LONGEST
+
+
+async def test_a_full_batch_waits_for_nothing(loop: Loop) -> None:
+    pace = Pace()
+    loop.late = 0.004
+    for _ in range(5):
+        await pace.rest(Pace.FULL)
+    assert loop.rests == 5 * [0.0]
+
+
+async def test_many_steps_are_one_look_at_the_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticker, "REST", 3600.0)
+    asked = 0
+
+    def next_due() -> float | None:
+        nonlocal asked
+        asked += 1
+        return None
+
+    watch = Ticker(ManualClock(0.0), None, next_due)  # type: ignore[arg-type]  # nothing is due: nothing is appended
+    task = asyncio.create_task(watch.run())
+    for _ in range(50):
+        await asyncio.sleep(0)
+        watch.look()
+    task.cancel()
+    assert asked == 1
