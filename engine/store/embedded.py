@@ -10,7 +10,6 @@ import asyncio
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -27,6 +26,7 @@ from engine.store.files import Files, FolderLock, explained
 from engine.store.journal import SEGMENT_BYTES, SegmentedJournal
 from engine.store.reading import Span
 from engine.store.upkeep import Upkeep
+from engine.store.worker import Worker
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -63,10 +63,10 @@ class EmbeddedStore(Store):
         if self._state != "new":
             raise StoreError("this store was opened before.", str(self.folder), "Make a new one.", retry=False)
         self._state = "opening"
-        self._journal_thread = ThreadPoolExecutor(1, "journal")
-        self._writer_thread = ThreadPoolExecutor(1, "store-writer")
-        self._reader_thread = ThreadPoolExecutor(1, "store-reader")
-        self._side_thread = ThreadPoolExecutor(1, "store-side")
+        self._journal_thread = Worker("journal")
+        self._writer_thread = Worker("store-writer")
+        self._reader_thread = Worker("store-reader")
+        self._side_thread = Worker("store-side")
         try:
             in_force = await self._run(self._journal_thread, self._open, genesis)
         except BaseException:
@@ -127,7 +127,7 @@ class EmbeddedStore(Store):
 
     def _close(self) -> None:
         for thread in (self._journal_thread, self._writer_thread, self._reader_thread, self._side_thread):
-            thread.shutdown(wait=True)
+            thread.close()
         self._journal.close()
         for db in ("_reader", "_db"):
             if hasattr(self, db):
@@ -283,9 +283,9 @@ class EmbeddedStore(Store):
         if partition != 0:
             raise StoreError(f"there is no partition {partition} here.", str(self.folder), retry=False)
 
-    async def _run(self, thread: ThreadPoolExecutor, call: Callable[[*Ts], T], *args: *Ts) -> T:
+    async def _run(self, thread: Worker, call: Callable[[*Ts], T], *args: *Ts) -> T:
         try:
-            done = asyncio.get_running_loop().run_in_executor(thread, call, *args)
+            done = thread.run(call, *args)
         except RuntimeError as error:  # shut down while a reader was under way
             raise StoreError("the store was closed.", str(self.folder), retry=False) from error
         return await done
