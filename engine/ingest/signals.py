@@ -26,6 +26,7 @@ BRIEF = 1 << 62
 _MASK = BRIEF - 1
 _FIRST_YEAR, _LAST_YEAR = 1900, 5000  # beyond, arithmetic on dates overflows
 _SEPARATORS_PER_SIGNAL = 20  # commas or lines a body may have per signal of the queue before it is not even split
+_LARGE, _PIECE = 262_144, 500  # bytes of a body that is decoded in pieces, and the signals of a piece
 
 _array = msgspec.json.Decoder(list[SignalIn])
 _single = msgspec.json.Decoder(SignalIn)
@@ -68,11 +69,23 @@ def decode_plain(body: bytes, arrival: float, limits: Limits, max_future: float,
 
 
 def _fast(body: bytes, lines: bool) -> list[SignalIn]:
+    if len(body) > _LARGE and (lines or body[:1] == b"["):
+        return _in_pieces(body, lines)
     if lines:
         return _single.decode_lines(body)
     if body[:1] == b"[":
         return _array.decode(body)
     return [_single.decode(body)]
+
+
+def _in_pieces(body: bytes, lines: bool) -> list[SignalIn]:
+    """The same of a large body: a call of the decoder lets no other thread run, so it is called again and again."""
+    parts: Sequence[bytes | msgspec.Raw] = body.split(b"\n") if lines else _parts.decode(body)
+    wires: list[SignalIn] = []
+    for at in range(0, len(parts), _PIECE):
+        piece = parts[at : at + _PIECE]
+        wires += _single.decode_lines(b"\n".join(piece)) if lines else _array.decode(b"[" + b",".join(piece) + b"]")
+    return wires
 
 
 class FrameIn(msgspec.Struct, forbid_unknown_fields=True):

@@ -136,8 +136,13 @@ class Runner:
 
     async def ingest(self, signals: list[Signal]) -> tuple[int, int]:
         """Take signals once: (accepted, duplicates), durable on return. A repeat is acknowledged only when its first
-        is."""
-        return await self.offer(signals)
+        is. Many are taken in parts: of a request that fails in between, what was journaled is known when it is sent
+        again."""
+        accepted = duplicates = 0
+        for at in range(0, len(signals), MAX_BATCH):
+            fresh, repeated = await self.offer(signals[at : at + MAX_BATCH])
+            accepted, duplicates = accepted + fresh, duplicates + repeated
+        return accepted, duplicates
 
     def offer(self, signals: list[Signal]) -> asyncio.Future[tuple[int, int]]:
         """The same without a wait: refused at once, or the answer to be."""

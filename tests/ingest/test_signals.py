@@ -6,6 +6,7 @@ import random
 import msgspec
 import pytest
 
+from engine.ingest import signals
 from engine.ingest.body import BadBody
 from engine.ingest.signals import BRIEF, decode, decode_frame, decode_frames
 from engine.model.config import Limits
@@ -256,3 +257,32 @@ def test_frames_decoded_together_are_what_they_are_alone(seed):
         taken += decoded.signals
     together = decode_frames(frames, 0, ARRIVAL, 300.0)
     assert together == ((seqs, taken) if good else None)
+
+
+BODIES = [
+    b"["
+    + b" , ".join(b'{"device":"d%d","event":"x","at":%d}' % (n % 3, ARRIVAL - n * n % 7) for n in range(11))
+    + b"]\n",
+    b'[{"device":"d1","event":"x"},{"device":"d1","lng":1},{"device":"d2","event":"y"}]',
+    b'[{"device":"d1","event":"x"}',
+    b'[{"device":"d1","event":"x"},]',
+    b'[{"device":"d1","event":"x"}] [',
+    b'{"device":"d1","event":"x"}\n\n{"device":"d2","event":"y","lat":1e3}\n',
+    b'{"device":"d1","event":"x"}\r\n{"device":"d2","event":"y"}\r\n\n {"device":"d3","event":"z"}',
+    b"[]",
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+def test_a_body_decoded_in_pieces_is_what_it_is_whole(monkeypatch, body, kind):
+    def told():
+        try:
+            return decode(body, kind, ARRIVAL, Limits(), "warn", 300.0)
+        except BadBody as error:
+            return (error.status, error.problem)
+
+    whole = told()
+    monkeypatch.setattr(signals, "_LARGE", 0)
+    monkeypatch.setattr(signals, "_PIECE", 2)
+    assert told() == whole

@@ -7,6 +7,8 @@ import pytest
 from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
 from engine.model.record import Attempt, Control, Tick
+from engine.model.signal import Signal
+from engine.pipeline.runner import MAX_BATCH
 from engine.pipeline.state import decode_checkpoint
 
 
@@ -17,6 +19,35 @@ async def soon(condition, seconds: float = 5.0) -> None:
 
 
 # ------------------------------------------------------------------ acknowledgements
+
+
+async def test_a_large_request_is_taken_in_parts_and_counted_whole(start, hello) -> None:
+    runner = await start()
+    many = [hello(n, f"d{n}") for n in range(MAX_BATCH + 10)]
+    assert await runner.ingest([*many, many[0]]) == (MAX_BATCH + 10, 1)
+    frames = [frame async for frame in runner.store.read(0, 1)]
+    assert max(len(frame.records) for frame in frames) <= MAX_BATCH
+    assert [r.id for frame in frames for r in frame.records if isinstance(r, Signal)] == [s.id for s in many]
+
+
+async def test_a_large_request_that_fails_half_way_is_known_when_it_comes_again(start, hello) -> None:
+    runner = await start()
+    many = [hello(n, f"d{n}") for n in range(2 * MAX_BATCH)]
+    append = runner.store.append
+    appended: list[int] = []
+
+    async def once(*given):
+        appended.append(1)
+        return await append(*given)
+
+    async def fail():
+        raise StoreError("cannot write")
+
+    runner.store.append = lambda *given: fail() if appended else once(*given)
+    with pytest.raises(StoreError):
+        await runner.ingest(many)
+    runner.store.append = append
+    assert await runner.ingest(many) == (MAX_BATCH, MAX_BATCH)
 
 
 async def test_a_repeat_is_not_acknowledged_when_the_append_of_its_first_fails(start, hello) -> None:
