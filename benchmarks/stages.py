@@ -92,6 +92,8 @@ def put_on(watch: Watch) -> None:
     """Where each stage begins."""
     from aiohttp import web
 
+    import engine.api.express
+    import engine.api.server
     import engine.api.signals
     import engine.api.ws
     import engine.store.embedded
@@ -105,8 +107,12 @@ def put_on(watch: Watch) -> None:
 
     watch.coroutine(web.RequestHandler, "start", "http")
     watch.function(web.RequestHandler, "data_received", "http")
+    for name in ("data_received", "_answer"):
+        watch.function(engine.api.server.Protocol, name, "http")
     watch.function(engine.api.signals, "decode", "decode")
-    watch.function(engine.api.ws, "decode_frame", "decode")
+    watch.function(engine.api.express, "decode_plain", "decode")
+    for name in ("decode_frame", "decode_frames"):
+        watch.function(engine.api.ws, name, "decode")
     watch.function(Recent, "admit", "admit")
     watch.function(engine.store.embedded, "encode_records", "journal")
     watch.function(SegmentedJournal, "append", "journal")
