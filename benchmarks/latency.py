@@ -3,7 +3,7 @@
     python -m benchmarks.latency [--rate 4000] [--seconds 20] [--fences 10000]
 
 Frames of one signal each go over WebSockets at their appointed times; the wait is reckoned from those, so a server that
-holds the sender up cannot hide it. One signal in a hundred is a newcomer in the middle of a fence a a rule greets at.
+holds the sender up cannot hide it. One signal in a hundred is a newcomer in the middle of a fence where a rule greets.
 The adapter is the in-app one, in a server process of its own, with a watch on it; both read the same monotonic clock.
 Then single signals, with nothing else going on: each must be a batch of its own.
 """

@@ -6,7 +6,7 @@ from engine.decide.draft import Candidate, Decided
 from engine.decide.limits import cap_text, span
 from engine.decide.plan import Plan, make_plans
 from engine.decide.quiet import is_quiet, next_quiet, quiet_until
-from engine.decide.state import Audit, DecideState, apply_control, give_back, switch_key
+from engine.decide.state import Audit, DecideState, apply_control, give_back, switch_key, take_again, went
 from engine.decide.zones import anchor, load_zone, resolve_zone, zone_name_at, zone_names
 
 __all__ = [
@@ -29,6 +29,8 @@ __all__ = [
     "resolve_zone",
     "span",
     "switch_key",
+    "take_again",
+    "went",
     "zone_name_at",
     "zone_names",
 ]

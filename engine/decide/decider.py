@@ -90,7 +90,7 @@ class Decider:
             self._group(draft, keep)
             self._consent(draft)
             self._quiet(draft, now, zone)
-            self._limits(draft, zone)
+            self._limits(draft, limits.When(now, draft.at, zone))
         return draft
 
     def _eligible(self, draft: Draft, now: float, zone: ZoneInfo) -> bool:
@@ -172,21 +172,21 @@ class Decider:
         note = "held to the first allowed instant" if draft.held else "too late by the first allowed instant"
         draft.quiet = Check("quiet hours", False, now, needs, reason=Reason.QUIET_HOURS, free=until, note=note, step=7)
 
-    def _limits(self, draft: Draft, zone: ZoneInfo) -> None:
+    def _limits(self, draft: Draft, when: limits.When) -> None:
         """5: caps, cooldown, the rule's limits, the offer."""
-        plan, person, at = draft.plan, draft.candidate.person, draft.at
+        plan, person = draft.plan, draft.candidate.person
         if draft.test:
             draft.add(Check("limits", True, note="test person: not asked, not counted", step=5))
             return
         caps = self._policy.decide.caps
         if plan.marketing:
-            checks = limits.caps(person, caps, at, zone)
+            checks = limits.caps(person, caps, when)
         else:
             checks = [Check("cap", True, note=f"{plan.rule.purpose}: not asked", step=5)] if caps else []
-        checks.append(limits.cooldown(person, plan, draft.candidate.cause.fence, at))
-        checks += limits.per_person(person, plan, at, zone)
-        checks += limits.total(self._state, plan, at, self._project_zone)
-        checks += limits.offer(self._state, plan, at, zone)
+        checks.append(limits.cooldown(person, plan, draft.candidate.cause.fence, when))
+        checks += limits.per_person(person, plan, when)
+        checks += limits.total(self._state, plan, when.at, self._project_zone)
+        checks += limits.offer(self._state, plan, when.at, when.zone)
         for check in checks:
             draft.add(check)
 
@@ -243,6 +243,7 @@ class Decider:
             plan.marketing,
             None if plan.offer is None else plan.offer.id,
             tuple(sorted({tally_key(cap) for cap in rule.limits.total})),
+            draft.deadline or draft.expires,
         )
         self._memory.trim(candidate.person, now)
         reserve(candidate.person, self._state, rule, sent, now, self._project_zone)

@@ -1,12 +1,14 @@
 """Step 5: caps, cooldown, the rule's own limits, stock. Each answers one check; nothing is taken here.
 
 All are asked for the instant at which the message may first go (``at``): a message held till the morning counts on the
-day it is sent. Sends held for later than ``at`` count in rolling windows too, so that no window is ever overfull.
+day it is sent. What went counts when it went; what is still on its way may go at any instant up to its deadline, and
+counts wherever that may be. So no window is ever overfull by what people really get, however late retries come.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 from math import inf
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.decide import localtime
@@ -14,7 +16,7 @@ from engine.decide.plan import Plan
 from engine.decide.state import DecideState
 from engine.decide.tally import Tally, tally_key
 from engine.model.moment import Check
-from engine.model.person import Person
+from engine.model.person import Person, Sent
 from engine.model.reason import Reason
 from engine.model.rule import Cap, Offer
 
@@ -22,18 +24,31 @@ STEP = 5
 UNITS = (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
-def caps(person: Person, policy: Sequence[Cap], at: float, zone: ZoneInfo) -> list[Check]:
+class When(NamedTuple):
+    """A send that is decided at ``now`` and may first go at ``at`` (journal time), on the person's calendar."""
+
+    now: float
+    at: float
+    zone: ZoneInfo
+
+
+Span = tuple[float, float]  # the earliest and the latest instant of a send; one that went has only one
+
+
+def caps(person: Person, policy: Sequence[Cap], when: When) -> list[Check]:
     """The project's caps, over everything counted that went to this person."""
-    times = [sent.at for sent in person.sent if sent.capped] if policy else []
-    return [_window("cap", cap, times, at, zone, Reason.CAP) for cap in policy]
+    spans = [_span(sent, when.now) for sent in person.sent if sent.capped] if policy else []
+    return [_window("cap", cap, spans, when, Reason.CAP) for cap in policy]
 
 
-def cooldown(person: Person, plan: Plan, fence: str | None, at: float) -> Check:
+def cooldown(person: Person, plan: Plan, fence: str | None, when: When) -> Check:
     """The same rule, at the same fence, to the same person: not again so soon."""
     if plan.cooldown <= 0:
         return Check("cooldown", True, needs="none", step=STEP)
     rule = plan.rule.id
-    last = max((sent.at for sent in person.sent if sent.rule == rule and sent.fence == fence), default=None)
+    at = when.at
+    theirs = [_span(sent, when.now) for sent in person.sent if sent.rule == rule and sent.fence == fence]
+    last = max((_latest(span, at) for span in theirs), default=None)
     free = None if last is None else last + plan.cooldown
     needs = f"{span(plan.cooldown)} since the last one"
     if free is None or free <= at:
@@ -41,11 +56,11 @@ def cooldown(person: Person, plan: Plan, fence: str | None, at: float) -> Check:
     return Check("cooldown", False, last, needs, reason=Reason.COOLDOWN, free=free, step=STEP)
 
 
-def per_person(person: Person, plan: Plan, at: float, zone: ZoneInfo) -> list[Check]:
+def per_person(person: Person, plan: Plan, when: When) -> list[Check]:
     """The rule's own limits for one person, whatever the fence."""
     own = plan.rule.limits.per_person
-    times = [sent.at for sent in person.sent if sent.rule == plan.rule.id] if own else []
-    return [_window("limit per person", cap, times, at, zone, Reason.RULE_LIMIT) for cap in own]
+    spans = [_span(sent, when.now) for sent in person.sent if sent.rule == plan.rule.id] if own else []
+    return [_window("limit per person", cap, spans, when, Reason.RULE_LIMIT) for cap in own]
 
 
 def total(state: DecideState, plan: Plan, at: float, project_zone: str) -> list[Check]:
@@ -103,14 +118,25 @@ def _in_stock(state: DecideState, offer: Offer) -> list[Check]:
     return [Check("stock", left > 0, left, "at least 1 left", reason=reason, step=STEP)]
 
 
-def _window(name: str, cap: Cap, times: Sequence[float], at: float, zone: ZoneInfo, reason: Reason) -> Check:
-    """How many of the times fall into the cap's window at ``at``, and when there is room again."""
+def _span(sent: Sent, now: float) -> Span:
+    earliest = max(sent.at, now) if sent.until else sent.at
+    return earliest, max(earliest, sent.until)
+
+
+def _latest(span: Span, at: float) -> float:
+    """The instant of a send that is nearest to ``at``, or after it."""
+    return max(span[0], min(span[1], at))
+
+
+def _window(name: str, cap: Cap, spans: Sequence[Span], when: When, reason: Reason) -> Check:
+    """How many of the sends may fall into the cap's window at that instant, and when there is room again."""
+    at = when.at
     if isinstance(cap.per, str):
-        start, end = _calendar(cap.per, at, zone)
-        count = sum(1 for t in times if start <= t < end)
+        start, end = _calendar(cap.per, at, when.zone)
+        count = sum(1 for first, last in spans if first < end and (first >= start or last > start))
         free: float | None = end
     else:
-        inside = sorted(t for t in times if t > at - cap.per)
+        inside = sorted(t for t in (_latest(span, at) for span in spans) if t > at - cap.per)
         count = len(inside)
         free = inside[count - cap.count] + cap.per if 0 < cap.count <= count else None
     if count < cap.count:

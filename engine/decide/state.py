@@ -93,6 +93,20 @@ def reserve(person: Person, state: DecideState, rule: Rule, sent: Sent, now: flo
         tally.add(sent.at, now)
 
 
+def went(sent: Sent, at: float) -> None:
+    """What was on its way left, or may have, by ``at``: from here on it counts there."""
+    sent.at, sent.until = max(sent.at, at), 0.0
+
+
+def take_again(person: Person, state: DecideState, sent: Sent, now: float) -> None:
+    """Undo that a reservation was given back: it went after all."""
+    person.sent.append(sent)
+    if sent.offer is not None:
+        state.stock[sent.offer] = state.stock.get(sent.offer, 0) + 1
+    for key in sent.totals:
+        state.rule_totals[sent.rule][key].add(sent.at, now)
+
+
 def give_back(person: Person, state: DecideState, moment: str) -> bool:
     """Undo a reservation: caps, limits, totals and stock. False when there is none (any more): asking twice is
     harmless. The guard's minute stays as it is: it counts what was decided."""

@@ -21,6 +21,11 @@ def share(salt: str, *parts: str) -> float:
     return (int.from_bytes(digest, "big") >> 11) / 2.0**53
 
 
+def key_of(*parts: str) -> int:
+    """63 bits that stand for the parts."""
+    return int.from_bytes(blake2b(_join(*parts), digest_size=8).digest(), "big") >> 1
+
+
 def _hex(*parts: str) -> str:
     return blake2b(_join(*parts), digest_size=16).hexdigest()
 

@@ -21,8 +21,9 @@ class Profile(Struct, array_like=True):
 
 
 class Sent(Struct, array_like=True):
-    """A decided send, reserved against limits until an attempt result gives it back. ``at`` is journal time: of the
-    decision, or of the first allowed instant where it is held till then. ``offer``: one of its stock is taken;
+    """A decided send, reserved against limits until an attempt result gives it back. ``at`` is journal time: when it
+    went; until that is known, of the decision, or of the first allowed instant where it is held till then. ``until``:
+    while it may still go, the instant before which it does; 0 once it went. ``offer``: one of its stock is taken;
     ``totals``: the rule's windows in which it counts."""
 
     moment: str
@@ -32,6 +33,7 @@ class Sent(Struct, array_like=True):
     capped: bool  # counts against the person's caps
     offer: str | None = None
     totals: tuple[str, ...] = ()
+    until: float = 0.0
 
 
 class Person(Struct, array_like=True):
@@ -52,6 +54,7 @@ class Person(Struct, array_like=True):
     groups: dict[str, str] = field(default_factory=dict)
     place: str = ""
     moved: tuple[str, float] | None = None
+    heard: list[int] = field(default_factory=list)  # feedback of theirs, the newest: what comes again says nothing new
 
     @property
     def visits(self) -> list[Visit]:

@@ -27,7 +27,7 @@ Group = list[Call]
 """Calls of one cause of one person: what they lead to competes."""
 
 
-def occasions(calls: Group, roster: Roster, sense: Sense, now: float, index: int) -> Iterator[tuple[Call, Occasion]]:
+def occasions(calls: Group, roster: Roster, sense: Sense, now: float, index: float) -> Iterator[tuple[Call, Occasion]]:
     """Each call as an occasion to ask rules; nobody is made up who is not known (any more)."""
     for call in calls:
         person = roster.find(call.person)

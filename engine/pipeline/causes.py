@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.match import CompiledRule, Situation
+from engine.model.ids import key_of
 from engine.model.moment import Check, Miss
 from engine.model.person import Happened, Person, Position
 from engine.model.reason import Reason
 from engine.model.record import Feedback
 from engine.model.signal import Cause, Signal, Transition
 
+HEARD = 64  # feedback remembered of each person
 WAKING = frozenset({"enter", "exit", "dwell", "cross", "approach"})
 
 
@@ -41,6 +43,17 @@ def of_feedback(feedback: Feedback) -> Cause:
     return Cause(f"{feedback.person}|{feedback.id}", "event", feedback.at, event=feedback.kind, data=data)
 
 
+def new(feedback: Feedback, person: Person) -> bool:
+    """Whether this person's feedback was not heard before: one kind of one notification, or one id, counts once."""
+    about = (feedback.notification, feedback.kind) if feedback.notification else (feedback.id,)
+    key = key_of(*about)
+    if key in person.heard:
+        return False
+    person.heard.append(key)
+    del person.heard[:-HEARD]
+    return True
+
+
 def happened(cause: Cause) -> Happened:
     """The event as history keeps it."""
     return Happened(cause.event or "", cause.at, cause.data or None)
@@ -48,7 +61,8 @@ def happened(cause: Cause) -> Happened:
 
 @dataclass(slots=True)
 class Occasion:
-    """One cause and whom it concerns, while it is matched. ``index`` is its place in the segment (-1: a tick)."""
+    """One cause and whom it concerns, while it is matched. ``index`` is its place in the segment (half a place less:
+    before that signal; -1: a tick)."""
 
     cause: Cause
     person: Person
@@ -56,7 +70,7 @@ class Occasion:
     device_now: float
     now: float
     signal: Signal | None
-    index: int
+    index: float
     initial: bool = False
 
 

@@ -52,6 +52,8 @@ from engine.sense import Sense
 # Rules that are not meant to run now are not worth a moment each time they are woken.
 QUIET_GATES = frozenset({Reason.DRAFT, Reason.ENDED, Reason.NOT_RUNNING})
 
+Said = Signal | None
+
 
 class Core:
     """State and how it advances. ``library`` holds every release that the records to come may name, compiled.
@@ -170,7 +172,7 @@ class Core:
             if signal.person is not None and signal.device not in self.state.links:
                 attempt("link", signal.device, now, self._link, signal.device, signal.person, fx)
             for _, due in groupby((t for t in fired if t.due is not None), key=attrgetter("at")):
-                self._sensed(list(due), None, i, now, fx)
+                self._sensed(list(due), None, i - 0.5, now, fx)  # before this one came
             if signal.context is not None:
                 attempt("context", signal.device, now, stick, self.state, signal.device, signal.context, signal.at)
             self._sensed([t for t in fired if t.due is None], signal, i, now, fx)
@@ -196,9 +198,7 @@ class Core:
         self._call(self.firings.slice(now), now, fx)
         self.flight.tick(now)
 
-    def _sensed(
-        self, transitions: list[Transition], signal: Signal | None, index: int, now: float, fx: Effects
-    ) -> None:
+    def _sensed(self, transitions: list[Transition], signal: Said, index: float, now: float, fx: Effects) -> None:
         """One cause: the transitions of one signal (and its event), or of one due instant. They compete together; where
         something fails, that cause alone is lost."""
         try:
@@ -207,9 +207,7 @@ class Core:
             device = signal.device if signal is not None else transitions[0].device
             self.faults.note(error, "cause", device, now)
 
-    def _caused(
-        self, transitions: list[Transition], signal: Signal | None, index: int, now: float, fx: Effects
-    ) -> None:
+    def _caused(self, transitions: list[Transition], signal: Said, index: float, now: float, fx: Effects) -> None:
         candidates: list[Candidate] = []
         people = [self.note(t, now, fx) for t in transitions]
         for t, person in zip(transitions, people, strict=True):
@@ -241,6 +239,8 @@ class Core:
         if record.person is None:
             return
         person = self.person(record.person)
+        if not causes.new(record, person):
+            return
         device = person.devices[0] if person.devices else person.id
         occasion = Occasion(causes.of_feedback(record), person, device, record.at, now, None, -1)
         candidates = self._event(occasion, fx) + self._asked(self.sequels.feedback(record, now), -1, now, fx)
@@ -268,7 +268,7 @@ class Core:
             except Exception as error:
                 self.faults.note(error, "cause", group[0].person, now)
 
-    def _asked(self, calls: Group, index: int, now: float, fx: Effects) -> list[Candidate]:
+    def _asked(self, calls: Group, index: float, now: float, fx: Effects) -> list[Candidate]:
         asked = occasions(calls, self.firings.roster, self.sense, now, index)
         return [candidate for call, o in asked for candidate in self._ask(call.rules, o, fx, call.only)]
 
@@ -309,7 +309,7 @@ class Core:
 
     # ------------------------------------------------------------------ decide and compose
 
-    def _compete(self, candidates: list[Candidate], signal: Signal | None, index: int, now: float, fx: Effects) -> None:
+    def _compete(self, candidates: list[Candidate], signal: Said, index: float, now: float, fx: Effects) -> None:
         """Decide now, or when the person's arbitration window closes."""
         seconds = self.compiled.release.policy.decide.window
         if seconds > 0 and candidates:
@@ -317,7 +317,7 @@ class Core:
         else:
             self._decide(candidates, signal, index, now, fx)
 
-    def _decide(self, candidates: list[Candidate], signal: Signal | None, index: int, now: float, fx: Effects) -> None:
+    def _decide(self, candidates: list[Candidate], signal: Said, index: float, now: float, fx: Effects) -> None:
         if not candidates:
             return
         first = candidates[0]

@@ -4,20 +4,22 @@ import heapq
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
-from engine.decide import consent_ok, gate, give_back
+from engine.decide import consent_ok, gate, give_back, take_again, went
 from engine.model.ids import notification_id
 from engine.model.moment import Cancel, Effects, Moment, Notification, Settle
-from engine.model.person import Person
+from engine.model.person import Person, Sent
 from engine.model.reason import Reason
 from engine.model.record import Attempt
 from engine.model.rule import Rule
 from engine.model.signal import Transition
 from engine.pipeline.faults import Faults
-from engine.pipeline.state import CoreState, Inflight
+from engine.pipeline.state import CoreState, Inflight, Late
 
 # A row begun just before its deadline may still come back: longer than any adapter may take.
 GRACE_SECONDS = 120.0
+LATE_SECONDS = 86400.0  # and for this long a result of it still counts
 PRESENT = ("enter", "dwell", "schedule")  # causes whose message is for those who are there
 SPARE = 1000  # entries of the time index for notifications that are settled, before it is made anew
 
@@ -67,8 +69,10 @@ class Flight:
             self._faults.note(error, "attempt", record.channel, now)
             if len(fx.settled) == settled:
                 fx.settled.append(_settled(record, record.outcome == "sent", Reason.ERROR))
-            if record.outcome in ("sent", "unknown") and record.notification in self._state.inflight:
+            flying = self._state.inflight.get(record.notification)
+            if record.outcome in ("sent", "unknown") and flying is not None:
                 self._remove(record.notification)
+                self._went(flying.notification, min(record.at, now))
             return None
 
     def _attempt(self, record: Attempt, now: float, fx: Effects) -> Notification | None:
@@ -78,11 +82,13 @@ class Flight:
         if flying is None or record.number <= flying.attempts:
             if flying is None:
                 fx.settled.append(_settled(record, record.outcome == "sent"))
+                self._went_late(record, now)
             return None
         flying.attempts = record.number
         if record.outcome in ("sent", "unknown"):
             fx.settled.append(_settled(record, record.outcome == "sent"))
             self._remove(record.notification)
+            self._went(flying.notification, min(record.at, now))
             return flying.notification
         deadline = flying.notification.deadline
         if record.outcome == "retry" and not flying.cancelled and (record.retry_at or now) < deadline:
@@ -159,11 +165,17 @@ class Flight:
         return self._over[0][0] if self._over else None
 
     def tick(self, now: float) -> None:
-        """What never came back in time was never sent: its reservation is given back."""
+        """What never came back in time was never sent: its reservation is given back, until its result comes after
+        all."""
+        late = self._state.late
+        while late and (oldest := next(iter(late))) and late[oldest].until <= now:
+            del late[oldest]
         while (due := self.next_due()) is not None and due <= now:
             _, id = heapq.heappop(self._over)
             notification = self._state.inflight[id].notification
             self._remove(id)
+            for person, sent in self._reserved(notification):
+                late[id] = Late(person.id, notification.device, replace(sent), now + LATE_SECONDS)
             self._give_back(notification)
 
     def _add(self, notification: Notification, rest: tuple[str, ...], fx: Effects) -> None:
@@ -209,8 +221,27 @@ class Flight:
             self._over = [entry for entry in self._over if entry[1] in self._state.inflight]
             heapq.heapify(self._over)
 
+    def _reserved(self, n: Notification) -> list[tuple[Person, Sent]]:
+        """With whom it counts: what a device had sent to it went over to its person."""
+        return [(person, sent) for person in self._people(n) for sent in person.sent if sent.moment == n.moment]
+
+    def _went(self, notification: Notification, at: float) -> None:
+        for _, sent in self._reserved(notification):
+            went(sent, at)
+
+    def _went_late(self, record: Attempt, now: float) -> None:
+        """It was given back, and went after all, or may have: it counts again."""
+        late = self._state.late.pop(record.notification, None)
+        if late is None or record.outcome not in ("sent", "unknown"):
+            return
+        id = self._state.links.get(late.device, late.person) if late.person == late.device else late.person
+        person = self._state.people.get(id)
+        if person is not None:
+            take_again(person, self._state.decide, late.sent, now)
+            went(late.sent, min(record.at, now))
+
     def _give_back(self, notification: Notification) -> None:
-        for person in self._people(notification):  # what a device had sent to it went over to its person
+        for person in self._people(notification):
             give_back(person, self._state.decide, notification.moment)
 
 

@@ -11,12 +11,15 @@ V = TypeVar("V")
 
 
 def change(state: CoreState, record: ProfileChange, now: float) -> Person:
-    """Apply a PUT (replace) or PATCH; None removes a key. Devices named here move to this person."""
+    """Apply a PUT (replace) or PATCH; None removes a key. Devices named here move to this person. A consent that was
+    withdrawn stays so, whatever is replaced, until the key is told again."""
     person = state.people.get(record.person)
     if person is None:
         person = state.people[record.person] = Person(record.person)
     clock = zone_of(person)
-    profile = person.profile = Profile() if record.replace else person.profile
+    if record.replace:
+        person.profile = Profile(consent={key: given for key, given in person.profile.consent.items() if not given})
+    profile = person.profile
     _merge(profile.attributes, record.attributes)
     _merge(profile.consent, record.consent)
     profile.language = record.language if record.replace else record.language or profile.language

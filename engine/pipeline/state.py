@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from engine.decide import Audit, DecideState
 from engine.model.moment import Check, Notification
-from engine.model.person import Person
+from engine.model.person import Person, Sent
 from engine.model.record import ReleaseChange
 from engine.model.release import Release
 from engine.model.signal import Cause
@@ -28,6 +28,15 @@ class Inflight(Struct, array_like=True):
     channels: tuple[str, ...] = ()
     attempts: int = 0
     cancelled: str = ""
+
+
+class Late(Struct, array_like=True):
+    """What was given back because nothing was heard of it in time; remembered until journal time ``until``."""
+
+    person: str
+    device: str
+    sent: Sent
+    until: float
 
 
 class Waiting(Struct, array_like=True):
@@ -80,6 +89,7 @@ class CoreState(Struct):
     activations: list[Activation] = field(default_factory=list)  # oldest first, the newest MAX_ACTIVATIONS
     schedules: ScheduleState = field(default_factory=ScheduleState)
     followed: dict[str, Following] = field(default_factory=dict)  # by moment: what others wait for of its message
+    late: dict[str, Late] = field(default_factory=dict)  # by notification, in the order in which they were given back
     faults: list[Fault] = field(default_factory=list)  # what was passed over because of an error, the newest
 
 

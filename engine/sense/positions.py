@@ -88,7 +88,7 @@ class Past:
         self._kept[row][1].append(self._size)
         self._size += 1
 
-    def position(self, row: int, record: int) -> Position | None:
+    def position(self, row: int, record: float) -> Position | None:
         """As of that record; None where the segment knows nothing of the device."""
         if self._rows is None:
             before, hits = self._kept.get(row, ([], []))

@@ -209,12 +209,13 @@ class Sense:
 
     # ------------------------------------------------------------------ questions
 
-    def position(self, device: str, record: int = -1) -> Position | None:
-        """Where the device is, as of that record of the segment just advanced (-1: its newest); None if unheard of."""
+    def position(self, device: str, record: float = -1) -> Position | None:
+        """Where the device is, as of that record of the segment just advanced (-1: its newest; half a record less:
+        before it); None if unheard of."""
         row = self._devices.row.get(device)
         if row is None:
             return None
-        past = None if self._past is None or record < 0 else self._past.position(row, record)
+        past = None if self._past is None or record <= -1 else self._past.position(row, record)
         return past or position_of([getattr(self._devices, name)[row] for name in SHOWN])
 
     def clock(self, device: str, received: float) -> float:

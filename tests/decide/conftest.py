@@ -70,11 +70,16 @@ class Desk:
         person = kw.get("person") or self.person
         return Candidate(rule or self.rules[0], cause, person, "d1", None, kw.get("checks", ()), kw.get("score"))
 
-    def decide(self, candidates: Sequence[Candidate], now: str | float = NOON, keep: bool = True) -> list[Decided]:
-        """Decide candidates of one cause together."""
+    def decide(
+        self, candidates: Sequence[Candidate], now: str | float = NOON, keep: bool = True, goes: bool = True
+    ) -> list[Decided]:
+        """Decide candidates of one cause together. What is sent goes at its first instant, unless it only ``goes``
+        later."""
         instant = self.at(now) if isinstance(now, str) else now
         decided, holds = self.decider.decide(candidates, instant, self.zone, self.zone_name, keep)
         self.holds += holds
+        for sent in (sent for candidate in candidates for sent in candidate.person.sent if goes):
+            sent.until = 0.0
         return decided
 
     def one(self, rule: Rule | None = None, now: str | float = NOON, **kw: Any) -> Decided:

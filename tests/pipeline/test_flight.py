@@ -11,6 +11,7 @@ from engine.model.record import (
     Attempt,
     ContextChange,
     Control,
+    Feedback,
     Frame,
     Genesis,
     ProfileChange,
@@ -22,7 +23,7 @@ from engine.model.release import DecidePolicy, Policy, TestPolicy
 from engine.model.signal import Signal
 from engine.pipeline import questions
 from engine.pipeline.core import Core
-from engine.pipeline.flight import GRACE_SECONDS, SPARE
+from engine.pipeline.flight import GRACE_SECONDS, LATE_SECONDS, SPARE
 from engine.pipeline.releases import compile_all
 from engine.pipeline.world import MAX_FACTS
 
@@ -200,6 +201,77 @@ def test_the_time_index_holds_few_entries_of_what_is_settled() -> None:
     assert len(line.core.flight._over) <= SPARE + 10
     waiting = line.event(9999)
     assert line.core.next_due() == waiting.notifications[0].expires + GRACE_SECONDS
+
+
+def test_what_went_counts_when_it_went() -> None:
+    line = Line()
+    sent = line.event()
+    line.attempt(sent, "retry", retry_at=line.now + 300.0)
+    line.now += 300.0
+    line.attempt(sent, "sent", number=2)
+    (held,) = line.core.state.people["d1"].sent
+    assert (held.at, held.until) == (line.now - 1.0, 0.0)
+
+
+def test_what_went_counts_though_its_result_comes_after_it_was_given_up() -> None:
+    """A server that died inside the attempt tells of it when it is back; that may be an hour later."""
+    for outcome, counted in (("sent", True), ("unknown", True), ("failed", False)):
+        line = Line(OFFER)
+        sent = line.event()
+        went = line.now
+        line.give(Tick(), after=900.0 + GRACE_SECONDS + 1.0)
+        assert line.core.state.people["d1"].sent == []
+        late = Attempt(sent.notifications[0].id, sent.moments[0].id, "d1", "push", 1, outcome, went + 2.0)
+        line.give(late, after=3600.0)
+        line.give(late)
+        assert [s.at for s in line.core.state.people["d1"].sent] == ([went + 2.0] if counted else []), outcome
+        assert line.core.state.decide.stock == ({"coffee": 1} if counted else {})
+
+
+def test_what_is_given_up_is_forgotten_after_a_day() -> None:
+    line = Line()
+    line.event()
+    line.give(Tick(), after=1100.0)
+    assert len(line.core.state.late) == 1
+    line.give(Tick(), after=LATE_SECONDS + 1.0)
+    assert line.core.state.late == {}
+
+
+# ------------------------------------------------------------------ consent, feedback, and where somebody was
+
+
+def test_a_profile_that_is_put_anew_does_not_undo_a_withdrawal() -> None:
+    line = Line()
+    line.give(ProfileChange("p1", True, {"name": "Ada"}, {"marketing": False, "sms": True}))
+    line.give(ProfileChange("p1", True, {"city": "Ulm"}))
+    profile = line.core.state.people["p1"].profile
+    assert (profile.attributes, profile.consent) == ({"city": "Ulm"}, {"marketing": False})
+    line.give(ProfileChange("p1", True, {}, {"marketing": True}))
+    assert profile.consent != line.core.state.people["p1"].profile.consent == {"marketing": True}
+
+
+def test_feedback_that_is_repeated_counts_once() -> None:
+    line = Line(HELLO.replace("event: hello", "event: bought"))
+    one = Feedback("f1", "bought", line.now, person="p1")
+    opened = Feedback("f2", "opened", line.now, "ntf_1", "p1")
+    again = Feedback("f3", "opened", line.now + 5.0, "ntf_1", "p1")
+    moments = [len(line.give(record).moments) for record in (one, one, opened, again)]
+    assert moments == [1, 0, 0, 0]
+    assert [e.event for e in line.core.state.people["p1"].events] == ["bought", "opened"]
+
+
+def test_a_timer_that_a_fix_sets_off_finds_its_device_where_it_was() -> None:
+    """A dwell that was due an hour ago was due there, not where the next fix is."""
+    rules = HELLO.replace("      - event: hello\n      - enters: cafe", "      - dwells: cafe, for 5 minutes").replace(
+        "    message:", "    only_if:\n      - near: cafe, within 200 m\n    message:"
+    )
+    for others in (0, 20):
+        line = Line(rules)
+        line.at(52.52, 1)
+        crowd = [Signal(f"x{n}", line.now + 600.0, n, id=str(n), lat=0.0, lon=0.0) for n in range(others)]
+        gone = Signal("d1", line.now + 600.0, 2, id="2", lat=52.60, lon=13.405, accuracy=5.0)
+        fx = line.give(gone, *crowd, after=600.0)
+        assert [str(m.decision.reason) for m in fx.moments] == ["OK"], others
 
 
 # ------------------------------------------------------------------ people and devices
