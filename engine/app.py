@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from engine.errors import AuthorError, Busy, ConfigError, Finding, StoreError
 from engine.model.config import Config
 from engine.model.moment import Effects, Notification
 from engine.pipeline.runner import Runner
+from engine.pipeline.state import STAGED
 from engine.schedule import Chore, scheduler, schedules_of
 from engine.simulate.personas import load_personas
 from engine.simulate.sandbox import SPEED, sandbox_config, sandbox_start
@@ -65,12 +66,13 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
         await runner.start()
         stack.push_async_callback(runner.close)
         await _first_release(runner, config)
-        deliverer, remarks = await _deliver(stack, runner, config, environ)
+        deliverer, remarks, send = await _deliver(stack, runner, config, environ)
         schedules = schedules_of(lambda: runner.core.schedules, runner.clock, runner)
         jobs = scheduler(schedules, _reload(runner, config), _checkpoint(runner), _retain(runner))
         stack.callback(jobs.shutdown, wait=False)
         app = application(runner, keyring, deliverer)
         port = await stack.enter_async_context(listen(app, config.server.host, config.server.port))
+        await send()  # a second server, refused for its port, has sent nothing
         if keyring.empty:
             remarks += ("without any key only this machine is served; make one with: herenow keys create",)
         if not runner.core.compiled.release.rules:
@@ -87,7 +89,10 @@ def open_store(config: Config, clock: Clock) -> EmbeddedStore:
 
 async def _deliver(
     stack: AsyncExitStack, runner: Runner, config: Config, environ: Mapping[str, str]
-) -> tuple[Deliverer, tuple[str, ...]]:
+) -> tuple[Deliverer, tuple[str, ...], Callable[[], Awaitable[None]]]:
+    """The deliverer, remarks for the operator, and what makes it begin; it stops after what is put on the stack
+    later."""
+
     def publish(channel: str, notification: Notification) -> None:
         runner.feed.publish(f"inbox:{channel}:{notification.person}", notification)
 
@@ -99,16 +104,20 @@ async def _deliver(
             deliverer.wake()
 
     runner.on_commit = committed
-    await deliverer.recover()
-    task = asyncio.create_task(deliverer.run(), name="deliver")
+    tasks: list[asyncio.Task[None]] = []
+
+    async def send() -> None:
+        await deliverer.recover()
+        tasks.append(asyncio.create_task(deliverer.run(), name="deliver"))
 
     async def stop() -> None:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     stack.push_async_callback(stop)
-    return deliverer, tuple(notes(adapters))
+    return deliverer, tuple(notes(adapters)), send
 
 
 # ------------------------------------------------------------------ releases from the folder
@@ -116,16 +125,40 @@ async def _deliver(
 
 async def _first_release(runner: Runner, config: Config) -> None:
     """Put the folder in force unless it is what was seen last; a bad folder leaves the last good release running."""
-    state, running = runner.core.state, runner.core.compiled.release.hash
+    state = runner.core.state
+    await _last_good(runner)
+    running = runner.core.compiled.release.hash
     try:
         bundle = read_bundle(config)
         _must_be_there(runner, config)
-        if bundle.hash != state.seen or running != state.release:  # one that this version cannot load is not running
+        # One that this version cannot load is not running; where it had been chosen over the folder, that stands.
+        chosen = state.release != state.seen and bool(state.release)
+        if bundle.hash != state.seen or (running != state.release and not chosen):
             await runner.activate(bundle, by="start", why="the folder changed")
     except AuthorError as error:
         _refused(runner, error)
         if not running:
             raise
+
+
+async def _last_good(runner: Runner) -> None:
+    """A release that was chosen over the folder (pushed, rolled back to) and that this version cannot load: the one in
+    force before it goes on, unless that came from the folder too: somebody chose against it."""
+    state = runner.core.state
+    if state.release in ("", state.seen, runner.core.compiled.release.hash):
+        return
+    lost, tried = state.release, {state.release, state.seen}
+    told = "nothing is in force"
+    for name in [one.release for one in reversed(state.activations) if one.source != STAGED]:
+        bundle = None if name in tried else await runner.releases.bundle(name)
+        tried.add(name)
+        with contextlib.suppress(AuthorError):
+            if bundle is not None:
+                await runner.activate(bundle, "start", f"this version cannot load {lost[:12]}", "rollback")
+                told = f"release {name[:12]} runs in its place"
+                break
+    runner.notes["release"] = f"Release {lost[:12]} cannot be loaded by this version; {told}. Push or roll back."
+    log.error("a release cannot be loaded", release=lost, then=told)
 
 
 def _reload(runner: Runner, config: Config) -> Chore:

@@ -14,12 +14,13 @@ from engine.pipeline.core import Core
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut, releases_in
 from engine.pipeline.state import decode_checkpoint
-from engine.ports import Store
+from engine.ports import MomentQuery, Store
 from engine.sense import Sense
 
 log = structlog.get_logger("herenow.recovery")
 
 PARTITION = 0
+PAGE = 1000  # moments looked at once
 
 
 @dataclass
@@ -62,6 +63,7 @@ async def recover(store: Store, releases: Releases) -> Recovered:
         problem = f"history begins at record {first}, and no state as of that record or later can be read."
         fix = "Run the version that wrote it, or restore the whole data folder from one backup."
         raise StoreError(problem, fix=fix, retry=False)
+    since, given = found.core.state.received, set[str]()
     found.committed = committed = await store.committed(PARTITION)
     async for frame in store.read(PARTITION, found.checkpointed):
         await releases.ensure(releases_in(frame.records))
@@ -70,26 +72,44 @@ async def recover(store: Store, releases: Releases) -> Recovered:
         found.replayed += len(frame.records)
         before, after = cut(frame, frame.offset, committed), cut(frame, max(committed, frame.offset))
         if before.records:
-            found.divergence += await _compare(store, found.core.step([before]))
+            found.divergence += await _compare(store, found.core.step([before]), given)
         if after.records:
-            await _emit(store, found, after)
+            await _emit(store, found, after, given)
+    if found.replayed:
+        found.divergence += await _extra(store, since, given)
     found.core.faults.report()
     if found.divergence:
         log.error("replay and commit disagree", moments=found.divergence)
     return found
 
 
-async def _compare(store: Store, effects: Effects) -> int:
+async def _compare(store: Store, effects: Effects, given: set[str]) -> int:
     """Moments that replay gives and the store does not have: counted and shown, never sent."""
+    given.update(moment.id for moment in effects.moments)
     missing = [moment.id for moment in effects.moments if await store.moment(moment.id) is None]
     for moment in missing:
         log.error("replay gives a moment that was never committed", moment=moment)
     return len(missing)
 
 
-async def _emit(store: Store, found: Recovered, frame: Frame) -> None:
+async def _extra(store: Store, since: float, given: set[str]) -> int:
+    """Moments that were committed after that journal time and that replay does not give: counted and shown."""
+    extra, before = 0, None
+    while True:
+        page = await store.moments(MomentQuery(since=since, before=before, limit=PAGE))
+        for moment in (stored.moment for stored in page):
+            if moment.at > since and moment.id not in given:
+                log.error("a moment was committed that replay does not give", moment=moment.id)
+                extra += 1
+        if len(page) < PAGE:
+            return extra
+        before = page[-1].seq
+
+
+async def _emit(store: Store, found: Recovered, frame: Frame, given: set[str]) -> None:
     """The journal was ahead of the commit: go on as if nothing had happened."""
     effects = found.core.step([frame])
+    given.update(moment.id for moment in effects.moments)
     if effects.durable():
         offset = found.core.state.offset
         await store.commit(PARTITION, found.committed, offset, effects)

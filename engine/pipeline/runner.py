@@ -159,6 +159,7 @@ class Runner:
         async with self.releases.fences.lock:
             await self.releases.fences.ensure(bundle.hash, self.core.state.fences)
             await self.submit([ReleaseChange(bundle.hash, by, why, source, approved_by)], applied=True)
+        self.notes.pop("release", None)
         return bundle.hash
 
     async def change_fences(self, wish: Wish) -> None:

@@ -10,6 +10,7 @@ Works in small pieces: nothing here keeps the event loop for more than some mill
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import floor
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ from engine.pipeline.state import STAGED, CoreState
 from engine.ports import Store, StoredMoment
 
 PARTITION = 0
+BREATH = 0.999999  # seconds: the last instant of a second that the journal can tell
 LOOK_BACK = 86400.0  # seconds before the instant asked about that are looked through
 SLICE = 0.004  # seconds of work, then the others may run
 SLOW = 60.0  # seconds after which a question is given up
@@ -87,7 +89,7 @@ class Questions:
 
 async def answer(store: Store, releases: Releases, question: Question) -> dict[str, Any]:
     """The answer to one question."""
-    at, since = question.at, question.at - question.window
+    since, at = question.at - question.window, through(question.at)
     past = await _begin(store, releases, question.known, since)
     asked = Asked(past, question.known.device, question.rule, since)
     slices, begins = Slices(), past.begins
@@ -105,7 +107,12 @@ async def answer(store: Store, releases: Releases, question: Question) -> dict[s
         for due in _dues(past.core, at):
             await asked.take(past.core.step([due]), store)
             await slices.pause()
-    return await asked.answer(at, begins, slices)
+    return await asked.answer(question.at, begins, slices)
+
+
+def through(at: float) -> float:
+    """An instant told in whole seconds means all of that second."""
+    return at + BREATH if at == floor(at) else at
 
 
 def _dues(core: Core, at: float) -> Iterable[Frame]:

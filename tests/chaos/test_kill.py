@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from engine.model.record import Attempt
 from engine.model.signal import Signal
 from engine.store.reading import read_folder
 
@@ -26,6 +27,7 @@ START = 1_795_000_000.0
 STEP = 20.0  # seconds between a device's fixes
 CENTRE = (52.52, 13.405)
 RADIUS = 200.0
+INTERRUPTED = "the sender died inside the attempt"
 LAPS = 6  # fixes from one crossing of the border to the next
 
 CONFIG = """
@@ -213,19 +215,28 @@ async def test_kill_9_under_load_loses_and_doubles_nothing(tmp_path: Path) -> No
         await asyncio.wait_for(server.process.wait(), 20)
     await runner.cleanup()
 
-    journal = [r for frame in read_folder(tmp_path / "var" / "journal") for r in frame.records if isinstance(r, Signal)]
+    records = [r for frame in read_folder(tmp_path / "var" / "journal") for r in frame.records]
+    journal = [r for r in records if isinstance(r, Signal)]
+    attempts = [r for r in records if isinstance(r, Attempt)]
+    went = Counter(a.notification for a in attempts if a.outcome == "sent")
+    # Begun and never finished when a kill fell: told by the next start, which cannot know whether it had left.
+    cut = Counter(a.notification for a in attempts if a.detail.startswith(INTERRUPTED))
     held = Counter((s.device, s.id) for s in journal)
     lost = [key for key in acked if held[key] != 1]
     got = {(device, _epoch(at)): ids for (device, at), ids in sink.triggers.items()}
     repeats = sum(n - 1 for n in sink.seen.values())
     print(
         f"\nkills {KILLS}, acknowledged {len(acked)}, in the journal {len(journal)}, expected moments {len(expected)}, "
-        f"reached the sink {len(got)}, repeated under the same webhook-id {repeats}"
+        f"reached the sink {len(got)}, repeated under the same webhook-id {repeats}, "
+        f"cut off inside an attempt {sum(cut.values())}"
     )
     assert not lost
     assert set(got) == expected
     assert [ids for ids in got.values() if len(ids) != 1] == []
-    assert repeats <= KILLS * 64  # at most what was inside an attempt when the kill fell
+    assert set(went) == set(sink.seen)
+    assert set(went.values()) == {1}
+    beyond = {id: (count, cut[id]) for id, count in sink.seen.items() if count > 1 + cut[id]}
+    assert beyond == {}, "a repeat that no kill explains"
 
 
 def _epoch(at: str) -> float:

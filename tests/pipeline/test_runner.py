@@ -3,13 +3,16 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
+from engine.model.moment import Effects
 from engine.model.record import Attempt, Control, Tick
 from engine.model.signal import Signal
 from engine.pipeline.runner import MAX_BATCH
 from engine.pipeline.state import decode_checkpoint
+from engine.ports import MomentQuery
 
 
 async def soon(condition, seconds: float = 5.0) -> None:
@@ -202,6 +205,29 @@ async def test_what_replay_gives_and_the_store_does_not_have_is_counted_and_not_
     again = await start(rules=None)
     assert again.divergence == 1
     assert await again.store.rows() == []
+
+
+async def test_what_the_store_has_and_replay_does_not_give_is_counted(start, hello, kill) -> None:
+    runner = await start()
+    await runner.ingest([hello()])
+    await runner.flush(applied=True)
+    (stored,) = await runner.store.moments(MomentQuery())
+    end = await runner.store.committed(0)
+    await runner.store.commit(0, end, end, Effects(moments=[replace(stored.moment, id="mom_nobody_decided")]))
+    await kill(runner)
+    again = await start(rules=None)
+    assert again.divergence == 1
+    await again.close()
+
+
+async def test_why_in_whole_seconds_means_all_of_that_second(start, hello) -> None:
+    runner = await start()
+    await runner.ingest([hello()])
+    await runner.flush(applied=True)
+    received = runner.core.state.received
+    asked = await runner.why("d1", at=float(int(received)))
+    assert [line["rule"] for line in asked["findings"]] == ["hello"]
+    assert (await runner.why("d1", at=received - 1.001))["findings"] == []
 
 
 async def test_applied_is_answered_once_the_effects_hold_and_not_before(start) -> None:
