@@ -46,12 +46,11 @@ from engine.pipeline.scheduled import Firings
 from engine.pipeline.sequels import Sequels
 from engine.pipeline.state import CoreState
 from engine.pipeline.windows import Windows, candidates_of
-from engine.pipeline.world import CoreWorld, push, stick
+from engine.pipeline.world import CoreWorld, push, stick, unstick
 from engine.sense import Sense
 
 # Rules that are not meant to run now are not worth a moment each time they are woken.
 QUIET_GATES = frozenset({Reason.DRAFT, Reason.ENDED, Reason.NOT_RUNNING})
-
 Said = Signal | None
 
 
@@ -197,6 +196,7 @@ class Core:
         self._call(self.sequels.tick(now), now, fx)
         self._call(self.firings.slice(now), now, fx)
         self.flight.tick(now)
+        unstick(self.state, self.sense.clock, now)
 
     def _sensed(self, transitions: list[Transition], signal: Said, index: float, now: float, fx: Effects) -> None:
         """One cause: the transitions of one signal (and its event), or of one due instant. They compete together; where
@@ -320,8 +320,7 @@ class Core:
     def _decide(self, candidates: list[Candidate], signal: Said, index: float, now: float, fx: Effects) -> None:
         if not candidates:
             return
-        first = candidates[0]
-        known = {sent.moment for sent in first.person.sent}
+        first, known = candidates[0], {sent.moment for sent in candidates[0].person.sent}
         try:
             position = self.sense.position(first.device, index)
             zone, zone_name = self._zone(first.person, first.fence, position)

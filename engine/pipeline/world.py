@@ -1,6 +1,7 @@
 """What conditions and templates may look at: the core's memory seen from one record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import Any
 
 from engine.model.fence import Fence
@@ -11,6 +12,8 @@ from engine.pipeline.state import CoreState
 
 STICKY_SECONDS = 1800.0
 MAX_STICKY_KEYS = 64
+FORGOTTEN_AFTER = 86400.0  # seconds beyond that: signals of that day may still come late
+LOOKED_AT = 64  # devices whose context is looked at with each tick
 MAX_FACTS = 1000  # of one fence; beyond that those that are stale soonest make room
 
 
@@ -74,6 +77,18 @@ def stick(state: CoreState, device: str, context: Mapping[str, Any], at: float) 
     if len(held) > MAX_STICKY_KEYS:
         newest = sorted(held.items(), key=lambda item: (-item[1][1], item[0]))[:MAX_STICKY_KEYS]
         state.sticky[device] = dict(newest)
+
+
+def unstick(state: CoreState, clock: Callable[[str, float], float], now: float) -> None:
+    """Forget context of devices that were not heard of for a day beyond the time for which it sticks: a few devices at
+    a time, each in its turn. ``clock``: a device's own time at a journal time."""
+    sticky = state.sticky
+    for _ in range(min(LOOKED_AT, len(sticky))):
+        device = next(iter(sticky))
+        held = sticky.pop(device)
+        newest = max((told for _, told in held.values()), default=-inf)
+        if clock(device, now) - newest <= STICKY_SECONDS + FORGOTTEN_AFTER:
+            sticky[device] = held
 
 
 def push(state: CoreState, record: ContextChange, now: float) -> None:

@@ -21,7 +21,7 @@ from engine.model.record import (
 )
 from engine.model.release import DecidePolicy, Policy, TestPolicy
 from engine.model.signal import Signal
-from engine.pipeline import questions
+from engine.pipeline import questions, world
 from engine.pipeline.core import Core
 from engine.pipeline.flight import GRACE_SECONDS, LATE_SECONDS, SPARE
 from engine.pipeline.releases import compile_all
@@ -342,3 +342,19 @@ def test_facts_of_a_fence_are_bounded_in_number() -> None:
     assert len(held) == MAX_FACTS
     assert "k11-0" in held
     assert "k0-0" not in held
+
+
+# ------------------------------------------------------------------ forgetting
+
+
+def test_context_of_devices_that_fell_silent_is_forgotten_and_of_others_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "LOOKED_AT", 4)
+    line = Line()
+    for n in range(10):
+        line.give(Signal(f"d{n}", line.now, n, id=str(n), context={"mood": "happy"}))
+    line.give(Tick(), after=world.STICKY_SECONDS + world.FORGOTTEN_AFTER - 100.0)
+    assert len(line.core.state.sticky) == 10
+    line.give(Signal("d3", line.now, 99, id="99", context={"mood": "sad"}))
+    for _ in range(5):
+        line.give(Tick(), after=60.0)
+    assert line.core.state.sticky.keys() == {"d3"}
