@@ -27,7 +27,7 @@ from engine.model.config import Channel, Config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-NOT_RUN = 6
+NOT_RUN = 8
 """Blocks marked ``not-run``: they set up a machine, run until stopped, or need a file that only the reader has."""
 
 _BLOCK = re.compile(r"^```(\S*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -35,13 +35,15 @@ _BLOCK = re.compile(r"^```(\S*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: where it begins, its language, whether it is marked as one that cannot run."""
+    """One fenced block: where it begins, its language, whether it is marked as one that cannot run, and the file that
+    its first line names (```yaml town/rules/x.yaml): it is saved there, and judged by what the page does with it."""
 
     page: str
     line: int
     language: str
     runs: bool
     text: str
+    file: str = ""
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -52,7 +54,7 @@ def blocks_of(page: Path) -> list[Block]:
     text = page.read_text("utf-8")
     name = str(page.relative_to(ROOT))
     return [
-        Block(name, text.count("\n", 0, m.start()) + 1, m[1], "not-run" not in m[2], m[3])
+        Block(name, text.count("\n", 0, m.start()) + 1, m[1], "not-run" not in m[2], m[3], m[2].strip())
         for m in _BLOCK.finditer(text)
     ]
 
@@ -78,10 +80,13 @@ def test_blocks_that_cannot_run_are_counted():
     assert len([b for b in BLOCKS if not b.runs]) == NOT_RUN
 
 
-SCENARIOS = [b for b in BLOCKS if b.language == "yaml" and re.search("^scenarios:", b.text, re.MULTILINE)]
+SCENARIOS = [
+    b for b in BLOCKS if b.language == "yaml" and not b.file and re.search("^scenarios:", b.text, re.MULTILINE)
+]
+RULES = [b for b in BLOCKS if b.language == "yaml" and not b.file and b not in SCENARIOS]
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "yaml" and b not in SCENARIOS], ids=str)
+@pytest.mark.parametrize("block", RULES, ids=str)
 def test_rules_compile_in_the_demo_city(block: Block, tmp_path: Path):
     config = city(tmp_path)
     catalogue = re.match(r"# rules/((?:schema|segments|offers|journeys|messages|templates)\.yaml)\n", block.text)
@@ -187,6 +192,8 @@ class Sandbox:
 
     folder: Path
     port: int
+    at: Path = Path()
+    """Where the reader of a page stands: ``cd`` lasts from block to block."""
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
@@ -199,9 +206,14 @@ class Sandbox:
         # doctor looks whether the port is free, and here the reader's server has it
         port = free_port() if "doctor" in script else self.port
         environ = environment(self.folder) | {"HERENOW_SERVER__PORT": str(port)}
-        return subprocess.run(
-            ["bash", "-e", "-c", lines], cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120
-        )
+        here = self.folder / ".here"
+        done = subprocess.run(
+            ["bash", "-e", "-c", f"{lines}\npwd > {here}"],
+            cwd=self.folder / self.at, env=environ, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        if done.returncode == 0:
+            self.at = Path(here.read_text().strip())
+        return done
 
     def until(self, path: str, words: str) -> Any:
         """Ask until the answer holds these words."""
@@ -276,8 +288,10 @@ def wait_until_ready(server: "subprocess.Popen[bytes]", port: int, log: Path) ->
 )
 def test_a_reader_can_follow_the_page(page: Path, sandbox: Sandbox):
     """Blocks run in order; a rule file that names itself in its first line is saved and taken by the server."""
-    ran = 0
+    ran, sandbox.at = 0, Path()
     for block in blocks_of(page):
+        if block.runs and block.file:
+            (sandbox.folder / block.file).write_text(block.text)
         named = re.match(r"# (rules/[\w-]+\.yaml)\n", block.text)
         if named:
             (sandbox.folder / named[1]).write_text(block.text)
