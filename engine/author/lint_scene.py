@@ -149,7 +149,21 @@ class Scene:
                     continue
                 where = self._where_written(source, file, int(first)) or rule.message.where
                 for name, needed in names_written(source).items():
-                    yield Use(tuple(name.split(".")), name, where), needed
+                    yield Use(tuple(name.split(".")), name, self._home_of(name, where)), needed
+
+    def _home_of(self, name: str, where: str) -> str:
+        """The line that writes a name: the one of a partial, where the text itself only uses that."""
+        if not self.parts.shelf.partials or self._is_near(name, where):
+            return where
+        places = (self.parts.homes.get(("partial", partial)) for partial in self.parts.shelf.partials)
+        homes = (f"{place[0]}:{place[1]}" for place in places if place is not None)
+        return next((home for home in homes if self._is_near(name, home)), where)
+
+    def _is_near(self, word: str, where: str) -> bool:
+        """Whether a word stands at ``file:line`` or soon below."""
+        file, _, number = where.rpartition(":")
+        lines = self.parts.lines.get(file, [])[int(number) - 1 : int(number) - 1 + _REACH]
+        return any(_word(word).search(line) for line in lines)
 
     def _where_written(self, source: str, file: str, first: int) -> str | None:
         """Where a rule's template stands: in its own file from its first line on, else in one that it uses."""

@@ -12,7 +12,7 @@ KEYS = ("text", "languages")
 MAX_DEPTH = 5  # partials within partials
 MAX_LENGTH = 20_000  # characters of a text with its partials in it
 _PARTIAL = re.compile(r"\{\{-?\s*partial\.([\w\-]+)\s*-?\}\}")
-_MENTIONED = re.compile(r"\{[{%][^{}]*?(?<![\w.])partial\s*[.\[]([^{}]*)")
+_MENTIONED = re.compile(r"\{[{%][^{}]*?(?<![\w.])(partials?)\s*[.\[]")
 _NAME = re.compile(r"\w[\w\-]{0,99}")
 _Raw = dict[str, Scalar]  # by language in small letters; "" the text itself
 
@@ -139,5 +139,6 @@ def _misused(source: Source, node: Scalar, text: str) -> bool:
     if wrong is None:
         return False
     fix = "Write {{ partial.NAME }} and nothing else between the brackets."
-    source.error(node, "PARTIAL", "A partial is put in as it stands.", fix)
+    edit = ("partials", "partial") if wrong[1] == "partials" else None
+    source.error(node, "PARTIAL", "A partial is put in as it stands.", fix, edit=edit)
     return True

@@ -12,6 +12,10 @@ from engine.author.source import Source
 USE_KEYS = ("use", "with")
 PARAMETERS = "parameters"
 GAP = re.compile(r"<([^\W\d][\w\-]*)>")
+_WORD = r"([^\W\d][\w\-]*)"
+_MISTAKEN = re.compile(
+    rf"\{{\{{\s*{_WORD}\s*\}}\}}|<\s+{_WORD}\s*>|<{_WORD}\s+>|<{_WORD}(?![\w\-]*>)|(?<!\{{)\{{{_WORD}\}}|\${_WORD}"
+)
 MAX_TEXT = 20_000  # characters of a text with its gaps filled
 _ALONE = "A template cannot use another template."
 
@@ -88,6 +92,10 @@ def _find(source: Source, node: Node, known: Collection[str], used: dict[str, No
             used[gap[1]] = None
             if gap[1] not in known:
                 _unknown_gap(source, node, gap, known)
+        for mistaken in _MISTAKEN.finditer(node.text):
+            if (name := next(filter(None, mistaken.groups()))) in known:
+                problem = f"'{clip(mistaken[0])}' is no gap: it stays as it is."
+                source.tell(node, "warning", "NO_GAP", problem, f"Write: <{name}>")
         found = GAP.search(node.text) is not None
     elif isinstance(node, Items):
         found = sum(_find(source, item, known, used, gaps) for item in node.items) > 0
@@ -131,8 +139,8 @@ def use_template(source: Source, rule: Mapping) -> Mapping | None:
         fix = did_you_mean(name, known) or "Add it to rules/templates.yaml."
         source.error(place, "UNKNOWN_TEMPLATE", f"Unknown template '{clip(name)}'.", fix, edit=renamed(name, known))
         return None
-    values = _values(source, template, rule)
-    if values is None or template.wrong:
+    values = None if template.wrong else _values(source, template, rule)
+    if values is None:
         return None
     filled = _Filling(source, template, values, place).body()
     return None if filled is None else merge_rules(source, rule, filled, (*USE_KEYS, PARAMETERS))
@@ -143,6 +151,7 @@ def _values(source: Source, template: Template, rule: Mapping) -> dict[str, Node
     given: dict[str, Node] = {}
     right = True
     if "with" in rule.entries:
+        right = isinstance(rule.entries["with"], Mapping)
         for name, place, value in source.entries(rule.entries["with"], "with"):
             given[name] = value
             if name not in template.parameters:

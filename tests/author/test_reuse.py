@@ -221,6 +221,7 @@ def test_rules_of_their_own_use_partials_too(compiled):
         ("Hi {{ partial.signatur }}", "7:28 UNKNOWN_PARTIAL: Unknown partial 'signatur'. Did you mean 'signature'?"),
         ("Hi {{ partial.city | upcase }}", "7:14 PARTIAL: A partial is put in as it stands."),
         ("Hi {% if partial.city %}x{% endif %}", "7:14 PARTIAL: A partial is put in as it stands."),
+        ("Hi {{ partials.city }}", "7:14 PARTIAL: A partial is put in as it stands."),
     ],
 )
 def test_a_partial_that_is_not_there_or_more_than_text_is_told(compiled, text, told):
@@ -295,6 +296,21 @@ def test_a_name_that_may_be_missing_is_told_in_the_file_that_writes_it():
     found = [f for f in judge(files(messages=wanting)) if f.code == "MAY_BE_MISSING" and "first_name" in f.problem]
     assert places(found) == ["rules/messages.yaml:4:20 MAY_BE_MISSING"]
     assert "'linger' sends nothing" in found[0].problem
+
+
+def test_a_name_that_a_partial_writes_is_told_at_the_partial():
+    wanting = MESSAGES.replace("  city: Berlin", "  city: Berlin {{ profile.district }}")
+    found = [f for f in judge(files(messages=wanting)) if f.code == "MAY_BE_MISSING" and "district" in f.problem]
+    assert places(found) == ["rules/messages.yaml:18:19 MAY_BE_MISSING"]
+
+
+@pytest.mark.parametrize("gap", ["{{ place }}", "{place}", "< place >", "<place", "$place"])
+def test_a_gap_in_other_brackets_is_told(gap):
+    text = TEMPLATES.replace("dwells: <place>", f'dwells: "{gap}').replace(
+        "for <time>\n    only", 'for <time>"\n    only'
+    )
+    found = [f for f in judge(files(templates=text)) if f.code == "NO_GAP"]
+    assert [(f.line, f.fix) for f in found] == [(11, "Write: <place>")]
 
 
 def test_fix_mends_each_mistake_in_its_own_file():
