@@ -50,9 +50,23 @@ class Atlas:
         key = (fence, metres)
         if key not in self._found:
             found = [self._at(fence, bearing, metres) for bearing in range(BEARINGS)]
-            own = {fence: self._fences.distance(fence, *found[0]) >= 0.0}
-            self._found[key] = next((p for p in found if set(self._fences.containing(*p)) <= own.keys()), found[0])
+            self._found[key] = next((p for p in found if self._only(fence, p)), found[0])
         return self._found[key]
+
+    def way(self, start: Place, end: Place) -> tuple[Point, Point]:
+        """From one place to another. ``400 m from X to 60 m from X`` are on the same side of X: the way does not lead
+        through it."""
+        if start.metres is None or end.metres is None or start.fence != end.fence:
+            return self.point(start), self.point(end)
+        ways = [
+            (self._at(start.fence, bearing, start.metres), self._at(start.fence, bearing, end.metres))
+            for bearing in range(BEARINGS)
+        ]
+        return next((way for way in ways if all(self._only(start.fence, point) for point in way)), ways[0])
+
+    def _only(self, fence: str, point: Point) -> bool:
+        """Whether a point is in no fence but, maybe, this one."""
+        return set(self._fences.containing(*point)) <= {fence}
 
     def _at(self, fence: str, bearing: int, metres: float) -> Point:
         """Along a bearing from the middle, where the border is ``metres`` behind."""

@@ -138,12 +138,20 @@ class Player:
             self._fix(step, here, at)
 
     def _moves(self, step: Step) -> None:
-        start = self._atlas.point(step.start) if step.start is not None else self._here(step)
-        end, began = self._point(step), self.stage.now
+        start, end = self._way(step)
+        began = self.stage.now
         seconds = step.seconds or max(1.0, length(start, end) / SPEEDS[step.action])
         self._tell(step, f"{step.action} {step.mark.text.partition(': ')[2]}")
         for at in instants(began, began + seconds, step.every or MOVE_EVERY):
             self._fix(step, between(start, end, (at - began) / seconds), at, length(start, end) / seconds)
+
+    def _way(self, step: Step) -> tuple[Point, Point]:
+        if step.start is None or step.place is None:
+            return self._here(step), self._point(step)
+        try:
+            return self._atlas.way(step.start, step.place)
+        except KeyError as error:
+            raise Stuck(step.mark, f"There is no fence {error}.", "Name one of the release.") from error
 
     def _follows(self, step: Step) -> None:
         track = track_of(self._scenario, step)
