@@ -34,6 +34,11 @@ def release():
     return compile_bundle(read_bundle(CONFIG), new=True)[0]
 
 
+@cache
+def prepared():
+    return for_scenarios(release())
+
+
 def rules_of(path):
     return [rule for rule in release().rules if rule.where.startswith(f"rules/{path.name}:")]
 
@@ -50,7 +55,7 @@ def test_check_has_nothing_to_say():
 def test_every_scenario_comes_out_as_it_says(path):
     read = read_files(CONFIG, [str(path.with_suffix(".test.yaml"))])
     assert read.findings == []
-    results = list(run_all(for_scenarios(release()), read.scenarios))
+    results = list(run_all(prepared(), read.scenarios))
     assert [(result.scenario.name, result.failures) for result in results if not result.ok] == []
 
 

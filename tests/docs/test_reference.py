@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -99,6 +100,7 @@ def test_every_operator_and_name_of_expressions_is_in_their_tables():
     assert absent(("and", "or", "not"), CODE) == []
 
 
+@cache
 def codes() -> set[str]:
     """Every code that the readers and checks tell."""
     found: set[str] = set()
