@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from engine.model.fence import Fence
 from engine.model.rule import OnEvent, OnTransition, Rule, Target
@@ -10,8 +11,8 @@ Wish = str | float
 """What a trigger waits for, whatever the fence: ``enter``, ``exit``, ``cross``, the seconds of a dwell, or how near an
 approach is to be (``300m``, ``600s``)."""
 
-Key = tuple[Wish, str, tuple[str, ...]]
-"""A wish, a fence's id where a rule names it, and its tags."""
+Key = tuple[str, ...] | tuple[str, tuple[str, ...]]
+"""A fence's tags; where a rule names the fence, its id and its tags."""
 
 
 class Places:
@@ -53,36 +54,48 @@ def by_event(rules: Sequence[Rule]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(numbers) for name, numbers in events.items()}
 
 
-class Wakers:
-    """Which rules a transition wakes: by the id of its fence and by its tags.
+Answer = TypeVar("Answer")
 
-    ``initial`` leaves out the triggers that ignore a device's first fix. Answers are worked out when first asked, and
-    fences with the same tags share theirs: neither many rules on one tag nor a hundred thousand fences cost anything
-    beforehand.
+
+class Wakers(Generic[Answer]):
+    """Which rules one wish wakes: by the id of a fence and by its tags.
+
+    Answers are worked out when first asked, and fences with the same tags share theirs: neither many rules on one tag
+    nor a hundred thousand fences cost anything beforehand. ``known`` has them by :meth:`key`.
     """
 
-    def __init__(self, rules: Sequence[Rule], initial: bool) -> None:
-        self._by_tag: dict[Wish, dict[str, list[int]]] = {}
-        self._by_fence: dict[Wish, dict[str, list[int]]] = {}
-        for number, rule in enumerate(rules):
-            for trigger in on_transitions(rule):
-                if initial and trigger.initial == "ignore":
-                    continue
-                wish = _wish(trigger)
-                for names, index in ((trigger.target.tags, self._by_tag), (trigger.target.fences, self._by_fence)):
-                    for name in names:
-                        index.setdefault(wish, {}).setdefault(name, []).append(number)
+    __slots__ = ("_by_fence", "_by_tag", "known")
 
-    def numbers(self, wish: Wish, fence: Fence) -> tuple[int, ...]:
+    def __init__(self) -> None:
+        self._by_tag: dict[str, list[int]] = {}
+        self._by_fence: dict[str, list[int]] = {}
+        self.known: dict[Key, Answer] = {}
+
+    def add(self, target: Target, number: int) -> None:
+        """A rule waits for this target."""
+        for names, index in ((target.tags, self._by_tag), (target.fences, self._by_fence)):
+            for name in names:
+                index.setdefault(name, []).append(number)
+
+    def numbers(self, fence: Fence) -> tuple[int, ...]:
         """The numbers of the rules, in order, that a transition of this fence wakes."""
-        by_tag = self._by_tag.get(wish, {})
-        found = {number for tag in fence.tags for number in by_tag.get(tag, ())}
-        return tuple(sorted(found.union(self._by_fence.get(wish, {}).get(fence.id, ()))))
+        found = {number for tag in fence.tags for number in self._by_tag.get(tag, ())}
+        return tuple(sorted(found.union(self._by_fence.get(fence.id, ()))))
 
-    def key(self, wish: Wish, fence: Fence) -> Key:
+    def key(self, fence: Fence) -> Key:
         """Fences with equal keys have equal answers."""
-        named = self._by_fence.get(wish)
-        return wish, (fence.id if named is not None and fence.id in named else ""), fence.tags
+        return (fence.id, fence.tags) if fence.id in self._by_fence else fence.tags
+
+
+def wakers(rules: Sequence[Rule], initial: bool) -> dict[Wish, Wakers[Any]]:
+    """Wish to whom it wakes. ``initial`` leaves out the triggers that ignore a device's first fix."""
+    found: dict[Wish, Wakers[Any]] = {}
+    for number, rule in enumerate(rules):
+        for trigger in on_transitions(rule):
+            if not (initial and trigger.initial == "ignore"):
+                asked = wish(trigger.kind, trigger.seconds, trigger.metres)
+                found.setdefault(asked, Wakers()).add(trigger.target, number)
+    return found
 
 
 def dwells(rules: Iterable[Rule], places: Places) -> dict[str, tuple[float, ...]]:
@@ -125,7 +138,3 @@ def wish(kind: str, seconds: float | None, metres: float | None) -> Wish:
     if kind == "approach":
         return f"{metres:g}m" if metres else f"{seconds or 0.0:g}s"
     return kind
-
-
-def _wish(trigger: OnTransition) -> Wish:
-    return wish(trigger.kind, trigger.seconds, trigger.metres)

@@ -5,7 +5,7 @@ from copy import copy
 
 from engine.errors import ConfigError
 from engine.match.conditions import Workshop
-from engine.match.index import Key, Places, Wakers, approaches, by_event, crosses, dwells, wish
+from engine.match.index import Places, Wakers, Wish, approaches, by_event, crosses, dwells, wakers, wish
 from engine.match.seen import line
 from engine.match.situation import Situation, Truth
 from engine.match.waits import followed, schedules
@@ -16,6 +16,8 @@ from engine.model.rule import AllOf, AnyOf, Condition, Did, InOrder, NoneOf, Rul
 from engine.model.signal import Cause
 
 WEEK_SECONDS = 7 * 86400.0
+MAX_THERE = 65_536  # fences of which is remembered whom an enter or exit wakes, so that nothing else is looked at
+_ALIKE = ("enter", "exit")
 
 
 class CompiledRule:
@@ -72,8 +74,9 @@ class Matcher:
         self.crosses, self.approaches = crosses(rules, places), approaches(rules, places)
         self.horizon = _horizon(rules, release.segments)
         self._events = self._share(by_event(rules))
-        self._usual, self._initial = Wakers(rules, initial=False), Wakers(rules, initial=True)
-        self._woken: tuple[dict[Key, Woken], dict[Key, Woken]] = ({}, {})
+        self._usual: dict[Wish, Wakers[Woken]] = wakers(rules, initial=False)
+        self._initial: dict[Wish, Wakers[Woken]] = wakers(rules, initial=True)
+        self._there = _nowhere()
 
     @classmethod
     def compile(cls, release: Release, fences: Iterable[Fence] | None = None) -> "Matcher":
@@ -91,7 +94,7 @@ class Matcher:
         if any(places.ids(target) != meant for target, meant in self._meant.items()):
             return type(self)(self._release, places.fences.values())
         other = copy(self)
-        other._places = places
+        other._places, other._there = places, _nowhere()
         rules = [compiled.rule for compiled in self.rules]
         other.dwells = dwells(rules, places)
         other.crosses, other.approaches = crosses(rules, places), approaches(rules, places)
@@ -103,17 +106,28 @@ class Matcher:
 
     def woken(self, cause: Cause, initial: bool = False) -> Sequence[CompiledRule]:
         """The rules that a cause wakes, by rule id. ``initial``: the device's first fix ever was already inside."""
-        if cause.kind == "event":
+        kind = cause.kind
+        if kind == "event":
             return self._events.get(cause.event or "", ())
+        if initial or kind not in _ALIKE:
+            return self._asked(cause, initial)
+        there = self._there[kind]
+        woken = there.get(cause.fence)
+        if woken is None:
+            if len(there) >= MAX_THERE:
+                there.clear()
+            woken = there[cause.fence] = self._asked(cause, initial)
+        return woken
+
+    def _asked(self, cause: Cause, initial: bool) -> Woken:
         fence = self._places.fences.get(cause.fence or "")
-        if fence is None:
+        waiting = (self._initial if initial else self._usual).get(wish(cause.kind, cause.seconds, cause.within))
+        if fence is None or waiting is None:
             return ()
-        asked = wish(cause.kind, cause.seconds, cause.within)
-        wakers = self._initial if initial else self._usual
-        key, woken = wakers.key(asked, fence), self._woken[initial]
-        found = woken.get(key)
+        key = waiting.key(fence)
+        found = waiting.known.get(key)
         if found is None:
-            found = woken[key] = tuple(self.rules[n] for n in wakers.numbers(asked, fence))
+            found = waiting.known[key] = tuple(self.rules[n] for n in waiting.numbers(fence))
         return found
 
     def meant(self, target: Target) -> tuple[str, ...]:
@@ -127,6 +141,10 @@ class Matcher:
             if answer not in shared:
                 shared[answer] = tuple(self.rules[n] for n in answer)
         return {key: shared[answer] for key, answer in numbers.items()}
+
+
+def _nowhere() -> dict[str, dict[str | None, Woken]]:
+    return {kind: {} for kind in _ALIKE}
 
 
 def _horizon(rules: Iterable[Rule], segments: Mapping[str, Segment]) -> float:

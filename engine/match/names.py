@@ -106,8 +106,13 @@ def _fence(parts: tuple[str, ...]) -> Read:
         fence = s.fence
         if fence is None:
             return None
-        pushed = _dotted(lambda key: s.world.fact(fence.id, key, s.now), ways)
-        return pushed if pushed is not None else _dotted(fence.metadata.get, ways)
+        fact, id, now = s.world.fact, fence.id, s.now
+        for key, rest in ways:
+            pushed = fact(id, key, now)
+            if pushed is not None:
+                told = _walk(pushed, rest) if rest else pushed
+                return told if told is not None else _dotted(fence.metadata.get, ways)
+        return _dotted(fence.metadata.get, ways)
 
     own: dict[tuple[str, ...], Read] = {
         ("id",): lambda s: s.fence.id if s.fence is not None else None,

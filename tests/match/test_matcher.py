@@ -4,6 +4,7 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.match import Matcher
+from engine.match import matcher as matcher_module
 from engine.model.fence import Circle, Fence
 from engine.model.release import Policy, Release
 from engine.model.rule import (
@@ -139,3 +140,25 @@ def test_rules_on_one_tag_of_many_fences_share_their_answer() -> None:
 def test_a_matcher_that_is_not_here_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="durable"):
         Matcher.compile(Release("h", policy=Policy(matcher="durable")))
+
+
+def test_another_fence_set_wakes_by_its_own_tags_whatever_was_asked_before() -> None:
+    shape = Circle(0.0, 0.0, 50.0)
+    rules = (rule("named", OnTransition("enter", Target(("f1",)))), rule("tagged", OnTransition("enter", CAFES)))
+    matcher = Matcher.compile(Release("h", rules, (Fence("f1", shape, tags=("cafe",)),)))
+    assert woken(matcher, "enter", "f1") == ["named", "tagged"]
+    assert woken(matcher, "enter", "f2") == []
+    other = matcher.with_fences([Fence("f1", shape), Fence("f2", shape, tags=("cafe",))])
+    assert woken(other, "enter", "f1") == ["named"]
+    assert woken(other, "enter", "f2") == ["tagged"]
+    assert woken(matcher, "enter", "f1") == ["named", "tagged"]
+
+
+def test_many_fences_are_answered_alike_before_and_after_the_memory_of_them_is_full() -> None:
+    fences = [Fence(f"f{n}", Circle(0.0, 0.0, 50.0), tags=(f"t{n % 3}",)) for n in range(100)]
+    few = Matcher.compile(Release("h", (rule("one", OnTransition("enter", Target(tags=("t1",)))),), tuple(fences)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matcher_module, "MAX_THERE", 7)
+        for n in (*range(100), *range(100)):
+            assert woken(few, "enter", f"f{n}") == (["one"] if n % 3 == 1 else [])
+        assert len(few._there["enter"]) <= 7
