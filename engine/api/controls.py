@@ -11,10 +11,12 @@ from engine.api.problems import Refused
 from engine.api.reading import named, read_json, text_of, whole_of
 from engine.api.router import Api, Handler, dated, reply
 from engine.author.report import did_you_mean
+from engine.decide import cap_text, paced, pauses_at
 from engine.measure.times import iso
 from engine.measure.trace import message_view, row_view
 from engine.model.moment import OutboxRow
 from engine.model.record import Control
+from engine.model.rule import Rule
 
 Scope = Literal["all", "rule", "channel", "geofence"]
 Action = Literal["pause", "resume"]
@@ -68,11 +70,20 @@ async def get_rules(api: Api, request: web.Request, caller: Caller) -> web.Respo
             "runs": rule.runs,
             "channels": rule.message.channels or api.engine.config.policy.channels[:1],
             "where": rule.where,
+            "estimate": _estimate(api, rule),
         }
         for rule in release.rules
     ]
     holds = [dated(msgspec.to_builtins(hold), "at") for _, hold in sorted(switches.items())]
     return reply({"release": state.release, "rules": rules, "switches": holds})
+
+
+def _estimate(api: Api, rule: Rule) -> dict[str, Any] | None:
+    """What the rule is expected to send, what it sent in that time, and at how many it pauses itself."""
+    if rule.estimate is None:
+        return None
+    sent = paced(api.engine.core.state.decide.paces, rule, api.engine.clock.now())
+    return {"expected": cap_text(rule.estimate), "sent": sent, "pauses_at": pauses_at(rule.estimate)}
 
 
 def _switch(hold: Any) -> Any:

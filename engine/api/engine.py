@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from engine.author.project import Bundle
 from engine.clock import Clock
+from engine.decide import Tally
 from engine.errors import Finding
 from engine.model.config import Config
 from engine.model.fence import Fence
@@ -73,6 +74,8 @@ class Switches(Protocol):
     def switches(self) -> Mapping[str, Hold]: ...
     @property
     def audit(self) -> Sequence[Any]: ...
+    @property
+    def paces(self) -> Mapping[str, Tally]: ...
 
 
 class Releases(Protocol):

@@ -116,6 +116,15 @@ def parse_cap(text: str) -> Cap:
     return Cap(count, seconds)
 
 
+def parse_estimate(text: str) -> Cap:
+    """``200 per day``, ``40 per hour``: how much is expected, to everybody together. Raises ``TextError``."""
+    try:
+        return parse_cap(text)
+    except TextError as error:
+        problem = f"'{clip(text)}' is no estimate of how much is sent."
+        raise TextError(problem, "Write for example 200 per day or 40 per hour.", error.column) from error
+
+
 def cap_text(cap: Cap) -> str:
     """A cap as an author would write it."""
     per: float | Literal["day", "week"] | str = cap.per

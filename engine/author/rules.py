@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from engine.author.conditions import read_conditions
-from engine.author.durations import parse_cap, parse_duration, parse_share
+from engine.author.durations import parse_cap, parse_duration, parse_estimate, parse_share
 from engine.author.message import read_message
 from engine.author.nodes import Mapping, Node, Scalar
 from engine.author.report import TextError, clip
@@ -20,9 +20,9 @@ STATUS = ("live", "draft", "paused", "ended")
 PURPOSE = ("marketing", "service", "transactional")
 KEYS = (
     *("about", "owner", "status", "purpose", "runs", "priority", "journey", "stage", "when", "only_if", "unless"),
-    *("offer", "message", "limits", "cooldown", "conversion", "control_group", "canary"),
+    *("offer", "message", "limits", "cooldown", "conversion", "control_group", "canary", "estimate"),
 )
-_LATER = ("variants", "score", "fallback", "estimate")  # announced, and not in this version
+_LATER = ("variants", "score", "fallback")  # announced, and not in this version
 
 
 def read_rules(source: Source) -> list[tuple[Rule, Scalar]]:
@@ -117,7 +117,7 @@ def _parts(source: Source, rule: Mapping) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     get = rule.entries.get
     shares = (("control_group", parse_share), ("canary", _canary))
-    for name, parser in (("runs", parse_runs), ("cooldown", parse_duration), *shares):
+    for name, parser in (("runs", parse_runs), ("cooldown", parse_duration), ("estimate", parse_estimate), *shares):
         if (node := get(name)) is not None:
             fields[name] = source.parse(node, name, parser)
     if (node := get("priority")) is not None:

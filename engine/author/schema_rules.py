@@ -78,6 +78,7 @@ RULE: Words = {
     ),
     "control_group": (SHARE, "Share of people left without, to know the effect: 5%."),
     "canary": (SHARE, "Share of people whom it reaches at all, to begin small: 10%."),
+    "estimate": (CAP, "How much you expect it to send, to all together: 200 per day. At five times that it pauses."),
 }
 MESSAGE: Words = {
     "use": (NAME, "A message of rules/messages.yaml; the parts beside it go over those of that message."),

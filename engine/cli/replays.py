@@ -121,7 +121,15 @@ def _estimate(wanted: Any, config: Any, form: str) -> tuple[str, bool]:
         f"{e.rule[:32]:32} {e.messages:9} {e.people:8} {e.per_day:9.1f} {e.busiest_day:12} {e.minute_peak:14}"
         for e in told["estimates"]
     ]
-    return "\n".join([*lines, f"{told['days']:g} days looked at"]), False
+    lines += [f"{told['days']:g} days looked at"]
+    expected = [f"  {e.rule}:  estimate: {e.busiest_day} per day" for e in told["estimates"] if e.busiest_day]
+    if expected:
+        lines += [
+            "",
+            "To have a rule pause itself at five times what it sent, write into its file:",
+            *expected,
+        ]
+    return "\n".join(lines), False
 
 
 def _alone(wanted: Any, config: Any, form: str) -> tuple[str, bool]:

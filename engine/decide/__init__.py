@@ -3,10 +3,12 @@
 from engine.decide.consent import consent_ok
 from engine.decide.decider import Decider
 from engine.decide.draft import Candidate, Decided
+from engine.decide.guard import paced, pauses_at
 from engine.decide.limits import cap_text, span
 from engine.decide.plan import Plan, make_plans
 from engine.decide.quiet import is_quiet, next_quiet, quiet_until
 from engine.decide.state import Audit, DecideState, apply_control, give_back, switch_key, take_again, went
+from engine.decide.tally import Tally
 from engine.decide.zones import anchor, load_zone, resolve_zone, zone_name_at, zone_names
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "Decided",
     "Decider",
     "Plan",
+    "Tally",
     "anchor",
     "apply_control",
     "cap_text",
@@ -25,6 +28,8 @@ __all__ = [
     "load_zone",
     "make_plans",
     "next_quiet",
+    "paced",
+    "pauses_at",
     "quiet_until",
     "resolve_zone",
     "span",

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from engine.decide import gate, limits
+from engine.decide import gate, guard, limits
 from engine.decide.consent import consent_ok
 from engine.decide.draft import Candidate, Decided, Draft
 from engine.decide.plan import Memory, Plan, TestPeople, make_plan, make_plans
 from engine.decide.quiet import next_quiet, quiet_until
 from engine.decide.state import DecideState, reserve
-from engine.decide.tally import in_last_minute, tally_key
+from engine.decide.tally import tally_key
 from engine.decide.zones import load_zone
 from engine.model.ids import moment_id, share
 from engine.model.moment import Check, Hold
@@ -212,18 +212,16 @@ class Decider:
         return winner
 
     def _guard(self, draft: Draft, now: float, holds: list[Hold]) -> bool:
-        """A rule that would send too many in a minute pauses itself."""
-        rule, most = draft.candidate.rule.id, self._policy.sends_per_minute
+        """A rule that would send too many in a minute, or far more than its estimate, pauses itself."""
+        rule = draft.candidate.rule
         going = draft.held or draft.quiet is None or draft.quiet.ok
         if draft.test or not going:
             return True
-        count = in_last_minute(self._state.rule_sends.get(rule, {}), draft.at)
-        needs = f"fewer than {most} sends of this rule in a minute"
-        if count < most:
+        count, needs, why = guard.look(self._state, rule, draft.at, self._policy.sends_per_minute)
+        if not why:
             return draft.add(Check("blast guard", True, count, needs, step=5))
-        if all(hold.id != rule for hold in holds):
-            why = f"blast guard: {count} sends in a minute, {most} allowed"
-            holds.append(Hold("rule", rule, True, why, "guard", now))
+        if all(hold.id != rule.id for hold in holds):
+            holds.append(Hold("rule", rule.id, True, why, "guard", now))
         return draft.add(Check("blast guard", False, count, needs, reason=Reason.BLAST_GUARD, step=5))
 
     def _schedule(self, draft: Draft, zone: ZoneInfo) -> None:

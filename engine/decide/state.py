@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct, field
 
-from engine.decide.tally import Tally, count_second, tally_key
+from engine.decide.tally import Tally, count_second, pace_seconds, tally_key
 from engine.model.moment import Cancel, Hold
 from engine.model.person import Person, Sent
 from engine.model.reason import Reason
@@ -29,14 +29,15 @@ class Audit(Struct, array_like=True):
 
 class DecideState(Struct):
     """Plain data, changed only inside a step. ``switches`` holds those that are on, by :func:`switch_key`; ``stock``
-    how much of each offer is taken; ``rule_sends`` a rule's sends per second, for the guard; ``rule_totals`` by rule
-    and window."""
+    how much of each offer is taken; ``rule_sends`` a rule's sends per second and ``paces`` those in the window of its
+    estimate, for the guard; ``rule_totals`` by rule and window."""
 
     switches: dict[str, Hold] = field(default_factory=dict)
     rule_sends: dict[str, dict[int, int]] = field(default_factory=dict)
     rule_totals: dict[str, dict[str, Tally]] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
     audit: list[Audit] = field(default_factory=list)
+    paces: dict[str, Tally] = field(default_factory=dict)
 
     def switch(self, scope: str, id: str = "") -> Hold | None:
         """The switch that is on for this scope and id, or None."""
@@ -62,8 +63,10 @@ class DecideState(Struct):
         """A person looked and let the rule go on: the guard counts from zero, or it would pause the rule at once."""
         if hold.scope == "rule":
             self.rule_sends.pop(hold.id, None)
+            self.paces.pop(hold.id, None)
         elif hold.scope == "all":
             self.rule_sends.clear()
+            self.paces.clear()
 
     def dump(self) -> bytes:
         """As msgpack."""
@@ -86,6 +89,11 @@ def reserve(person: Person, state: DecideState, rule: Rule, sent: Sent, now: flo
     if sent.offer is not None:
         state.stock[sent.offer] = state.stock.get(sent.offer, 0) + 1
     count_second(state.rule_sends.setdefault(rule.id, {}), sent.at, now)
+    if rule.estimate is not None:
+        seconds, pace = pace_seconds(rule.estimate), state.paces.get(rule.id)
+        if pace is None or pace.per != seconds:
+            pace = state.paces[rule.id] = Tally(seconds, "")
+        pace.add(sent.at, now)
     windows = {tally_key(cap): cap.per for cap in rule.limits.total}
     for key in sent.totals:
         tally = state.rule_totals.setdefault(rule.id, {}).setdefault(key, Tally(windows[key], project_zone))

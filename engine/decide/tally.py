@@ -77,6 +77,11 @@ def tally_key(cap: Cap) -> str:
     return cap.per if isinstance(cap.per, str) else repr(float(cap.per))
 
 
+def pace_seconds(estimate: Cap) -> float:
+    """The rolling window of an estimate."""
+    return {"day": 86400.0, "week": 7 * 86400.0}[estimate.per] if isinstance(estimate.per, str) else estimate.per
+
+
 def in_last_minute(seconds: dict[int, int], at: float) -> int:
     """Sends in the minute up to ``at``; the oldest second counts in full."""
     last = floor(at)

@@ -305,6 +305,7 @@ class Rule(Struct, frozen=True):
     control_group: float = 0.0  # share of people, 0-1
     where: str = ""
     canary: float = 1.0  # share of people whom it reaches at all, 0-1
+    estimate: Cap | None = None  # how much it is expected to send, to everybody together
 
 
 class Offer(Struct, frozen=True):

@@ -223,6 +223,8 @@ def _shown(name: str, value: Any) -> str:
         return "-".join(f"{minute // 60:02d}:{minute % 60:02d}" for minute in value)
     if name == "caps":
         return ", ".join(_caps(value)) or "none"
+    if name == "estimate" and value is not None:
+        return cap_text(value)
     if name == "runs":
         return "always" if value == (None, None) else f"{value[0] or '…'} to {value[1] or '…'}"
     return _plain(bare(value))

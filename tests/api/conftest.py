@@ -135,7 +135,7 @@ class FakeEngine:
         self.gate.set()
         rule = Rule("hello", (OnEvent("app_open"),), MessageSpec(MessageText(title="Hi")))
         fence = Fence("cafe", Circle(13.4, 52.5, 100))
-        decide = SimpleNamespace(switches={}, audit=[])
+        decide = SimpleNamespace(switches={}, audit=[], paces={})
         state = SimpleNamespace(people={}, release="r1", decide=decide, seen="r1", activations=[], faults=[])
         kiosk = Fence("kiosk", Circle(13.402, 52.5, 100), "Kiosk", ("shop",), source="run-time")
         compiled = Compiled.of(Release("r1", (rule,), (fence,))).with_fences(RunTimeSet.of([kiosk]))

@@ -1,9 +1,14 @@
 """Profiles, devices, why, context, feedback, controls."""
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from msgspec import structs
+
+from engine.decide import Tally
 from engine.errors import StoreError
 from engine.model.record import ContextChange, Control, Feedback, ProfileChange
+from engine.model.rule import Cap
 
 
 async def test_a_profile_is_put_patched_and_got(server):
@@ -168,6 +173,18 @@ async def test_switches_are_records_in_force_before_the_answer(server):
     assert [entry["action"] for entry in audit["audit"]] == ["resume", "pause"]
     _, _, rules = await server.call("GET", "/v1/rules")
     assert rules["rules"][0]["id"] == "hello"
+    assert rules["rules"][0]["estimate"] is None
+
+
+async def test_a_rule_with_an_estimate_shows_what_it_sent_and_when_it_would_be_stopped(server):
+    core = server.engine.core
+    release = core.compiled.release
+    release = structs.replace(release, rules=(structs.replace(release.rules[0], estimate=Cap(10, "day")),))
+    core.compiled = replace(core.compiled, release=release)
+    core.state.decide.paces["hello"] = Tally(86400.0, "")
+    core.state.decide.paces["hello"].add(server.engine.clock.now() - 3600.0, server.engine.clock.now())
+    _, _, rules = await server.call("GET", "/v1/rules")
+    assert rules["rules"][0]["estimate"] == {"expected": "10 per day", "sent": 1, "pauses_at": 50}
 
 
 async def test_switches_of_unknown_things_are_404(server):

@@ -2,11 +2,13 @@
 
 import pytest
 
-from engine.decide import DecideState, apply_control
+from engine.decide import Decider, DecideState, apply_control
+from engine.decide.tally import Tally
 from engine.model.moment import Cancel, Hold
 from engine.model.person import Person
 from engine.model.reason import Reason
 from engine.model.record import Control
+from engine.model.rule import Cap
 
 T0 = 1_795_600_000.0
 
@@ -203,3 +205,63 @@ def test_the_guards_memory_is_bounded(desk):
     d = desk(guard=10**9)
     blast(d, 500, step=1.0)
     assert len(d.state.rule_sends["coffee"]) <= 62
+
+
+# ------------------------------------------------------------------ five times its estimate
+
+
+def expecting(desk, count, per="day"):
+    return desk.rule(estimate=Cap(count, per))
+
+
+def test_a_rule_that_would_send_five_times_its_estimate_pauses_itself(desk):
+    d = desk(expecting(desk, 10))
+    assert blast(d, 52, step=60.0) == ["OK"] * 50 + ["BLAST_GUARD", "RULE_PAUSED"]
+    (hold,) = d.holds
+    assert (hold.scope, hold.id, hold.on, hold.by) == ("rule", "coffee", True, "guard")
+    assert hold.why == "blast guard: 50 sends in a day, 50 allowed; its estimate is 10 per day"
+
+
+def test_the_window_of_an_estimate_rolls(desk):
+    d = desk(expecting(desk, 10))
+    assert blast(d, 200, step=1800.0) == ["OK"] * 200
+    d = desk(expecting(desk, 10, 3600.0))
+    assert blast(d, 120, step=80.0) == ["OK"] * 120, "45 an hour"
+    d = desk(expecting(desk, 10, 3600.0))
+    assert blast(d, 51, step=70.0) == ["OK"] * 50 + ["BLAST_GUARD"], "52 an hour"
+    assert d.holds[0].why.endswith("sends in an hour, 50 allowed; its estimate is 10 per hour")
+
+
+def test_a_rule_that_sends_next_to_nothing_is_not_paused_by_noise(desk):
+    d = desk(expecting(desk, 1))
+    assert blast(d, 21, step=60.0) == ["OK"] * 20 + ["BLAST_GUARD"]
+
+
+def test_after_a_resume_the_estimate_counts_anew(desk):
+    d = desk(expecting(desk, 1))
+    blast(d, 21, step=60.0)
+    pull(d, "resume", "rule", "coffee")
+    assert blast(d, 21, T0 + 3600.0, step=60.0) == ["OK"] * 20 + ["BLAST_GUARD"]
+
+
+def test_the_minute_guards_a_rule_with_an_estimate_all_the_same(desk):
+    d = desk(expecting(desk, 1000), guard=3)
+    assert blast(d, 4) == ["OK", "OK", "OK", "BLAST_GUARD"]
+    assert d.holds[0].why == "blast guard: 3 sends in a minute, 3 allowed"
+
+
+def test_an_estimate_of_another_window_begins_to_count_anew_and_its_memory_is_bounded(desk):
+    d = desk(expecting(desk, 100_000))
+    blast(d, 2000, step=120.0)
+    assert len(d.state.paces["coffee"].buckets) <= 131
+    d.state.paces["coffee"] = Tally(7.0, "", {0: 10**9})
+    assert d.reason(now=T0) == "OK"
+
+
+def test_a_guard_that_survives_a_restart_has_counted_what_was_before(desk):
+    d = desk(expecting(desk, 1))
+    blast(d, 15, step=60.0)
+    again = desk(expecting(desk, 1))
+    again.state = DecideState.load(d.state.dump())
+    again.decider = Decider(again.release, again.state, "salt")
+    assert blast(again, 6, T0 + 3600.0, step=60.0) == ["OK"] * 5 + ["BLAST_GUARD"]
