@@ -1,5 +1,6 @@
 """What ``herenow doctor`` looks at: each examination says what it found and what to do."""
 
+import http.client
 import os
 import platform
 import shutil
@@ -22,6 +23,8 @@ from engine.model.config import Config
 FREE_BYTES = 1_000_000_000
 SLOW_SYNC_SECONDS = 0.1
 SYNCS = 20
+ASK_SECONDS = 2.0
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  asked, not bound
 EARLIEST = 1_767_225_600.0  # 2026-01-01: a clock before this was never set
 
 
@@ -88,10 +91,25 @@ def _port(config: Config) -> Result:
         try:
             s.bind((config.server.host, config.server.port))
         except OSError as error:
-            return Result(
-                "port", False, f"{place}: {error.strerror}", "A server runs there already, or set [server] port."
-            )
+            if _is_herenow(config.server.host, config.server.port):
+                return Result("port", True, f"{place} is in use by Herenow itself: it runs and answers")
+            fix = "Another program has this port: stop it, or set [server] port."
+            return Result("port", False, f"{place}: {error.strerror}", fix)
     return Result("port", True, f"{place} is free")
+
+
+def _is_herenow(host: str, port: int) -> bool:
+    """Whether what listens there answers /healthz as Herenow does."""
+    asked = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=ASK_SECONDS)
+    try:
+        asked.request("GET", "/healthz")
+        answer = asked.getresponse()
+        answer.read(1000)
+        return answer.status == 200 and (answer.getheader("Server") or "").lower().startswith("herenow")
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asked.close()
 
 
 def _keys(config: Config, environ: Mapping[str, str]) -> Result:
