@@ -122,7 +122,11 @@ def _estimate(wanted: Any, config: Any, form: str) -> tuple[str, bool]:
         for e in told["estimates"]
     ]
     lines += [f"{told['days']:g} days looked at"]
-    expected = [f"  {e.rule}:  estimate: {e.busiest_day} per day" for e in told["estimates"] if e.busiest_day]
+    expected = [
+        f"  {e.rule}:  estimate: {e.busiest_day} per day"
+        for e in told["estimates"]
+        if e.busiest_day and told["days"] >= 1
+    ]
     if expected:
         lines += [
             "",

@@ -54,11 +54,13 @@ class Known(msgspec.Struct, frozen=True):
     salt: str
 
     @classmethod
-    def of(cls, live: CoreState, device: str) -> "Known":
-        """As of now."""
-        person = live.links.get(device, device)
+    def of(cls, live: CoreState, name: str) -> "Known":
+        """As of now. A person's id stands for the device that was last linked to them."""
+        person = live.links.get(name, name)
         held = live.people.get(person)
-        return cls(device, person, tuple(held.devices) if held is not None else (), live.salt)
+        devices = tuple(held.devices) if held is not None else ()
+        device = devices[-1] if devices and name not in live.links else name
+        return cls(device, person, devices, live.salt)
 
 
 @dataclass

@@ -3,9 +3,12 @@
 import pytest
 
 from engine.model.moment import Check, Decision
+from engine.model.person import Person
 from engine.model.reason import Reason, Verdict
 from engine.model.signal import Cause
 from engine.pipeline import nearest
+from engine.pipeline.excerpt import Known
+from engine.pipeline.state import CoreState
 
 NOON = 1_795_521_600.0
 ENTER = Cause("c", "enter", NOON, fence="cafe")
@@ -80,3 +83,16 @@ def test_what_was_sent_has_nothing_in_its_way():
 def test_ordinals():
     told = [nearest.ordinal(n) for n in (1, 2, 3, 4, 11, 23, 112)]
     assert told == ["1st", "2nd", "3rd", "4th", "11th", "23rd", "112th"]
+
+
+def test_who_asks_for_a_person_is_told_of_the_device_last_linked_to_them():
+    state = CoreState(links={"old": "anna", "anna-phone": "anna"}, people={"anna": Person("anna")})
+    state.people["anna"].devices = ["old", "anna-phone"]
+    state.people["d1"] = Person("d1")
+    asked = {name: Known.of(state, name) for name in ("anna", "old", "d1", "nobody")}
+    assert {name: (known.device, known.person) for name, known in asked.items()} == {
+        "anna": ("anna-phone", "anna"),
+        "old": ("old", "anna"),
+        "d1": ("d1", "d1"),
+        "nobody": ("nobody", "nobody"),
+    }
