@@ -12,7 +12,7 @@ from engine.sense.arithmetic import Floats, Ints, erf_positive, sin_cos
 from engine.sense.crossing import FASTEST, Way
 from engine.sense.fences import FenceSet
 from engine.sense.fixes import Fixes
-from engine.sense.machine import Device, Machine, Mark
+from engine.sense.machine import OVER, Device, Machine, Mark
 from engine.sense.verdict import Fix, Judge
 
 AGAIN = 1.5  # times as far away as was asked for, before an approach counts again
@@ -74,7 +74,7 @@ class Approaches:
         """What came near with this fix; marks come and go with it. ``way``: how the device got there, where known."""
         speed = max(signal.speed or 0.0, 0.0 if way is None else way.start.away(way.end) / (way.arrived - way.left))
         _, near = self.near(fix.column(), np.array([speed]))
-        inside, marked = {stay.fence for stay in device.stays}, {mark.fence for mark in device.marks}
+        inside, marked = {s.fence for s in device.stays if s.state != OVER}, {mark.fence for mark in device.marks}
         found = []
         for fence in sorted(set(near.tolist()) | marked):
             if not machine.open(fence, signal.at):

@@ -80,8 +80,8 @@ def _as_bytes(table: Any) -> Any:
 class Devices(Table):
     """Per device: its clock (``at`` of the newest signal and when that was ``received``), when it was last ``heard``
     with evidence of a place (NaN: never), whether a fix ever ``placed`` it, its newest fix, where it stands
-    (``stand_lat``, ``stand_lon``, ``stand_since``, ``still``: see ``stops``), until when visits were ``told`` of it by
-    timers (a fix may come that is older), and its timers.
+    (``stand_lat``, ``stand_lon``, ``stand_since``, ``still``: see ``stops``), until when visits were ``told`` of it in
+    fences that are gone (a fix may come that is older), and its timers.
 
     ``timer``: device time of the earliest timer but silence; ``live``: stays that silence would end; ``queued``: the
     second in which the timer queue looks at this device; ``head``: its first stay; ``marks``: its first mark. For quick

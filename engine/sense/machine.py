@@ -7,6 +7,9 @@ outside ──in──► entering ──min_inside──► inside ◄──in/
 
 A fence with hours: in while it is closed ──► closed ──it opens──► inside · ──out──► outside. When it closes the visit
 is over, silently.
+
+A timer may tell that a visit is over before a fix comes that is older: until the device's clock has passed that instant
+the stay is kept as *over*, so that no visit of the fence begins before it.
 """
 
 import math
@@ -17,7 +20,8 @@ from engine.model.release import SensePolicy
 from engine.model.signal import Transition, TransitionKind
 from engine.sense.hours import Hours
 
-INSIDE, LEAVING, ENTERING, ENTERING_FIRST, UNKNOWN, CLOSED = 1, 2, 3, 4, 5, 6
+INSIDE, LEAVING, ENTERING, ENTERING_FIRST, UNKNOWN, CLOSED, OVER = 1, 2, 3, 4, 5, 6, 7
+QUIET = (UNKNOWN, OVER)  # no timer touches them
 PLAIN = (INSIDE, CLOSED)  # nothing but being outside changes them
 STATE_NAMES = {
     INSIDE: "inside",
@@ -109,7 +113,7 @@ class Machine:
 
     def _timers(self, stay: Stay) -> list[Timer]:
         policy, state, fence, found = self.policy, stay.state, stay.fence, list[Timer]()
-        if state == UNKNOWN:
+        if state in QUIET:
             return found
         hours = self._hours.get(fence)
         if state == CLOSED:
@@ -146,7 +150,7 @@ class Machine:
         best: Timer | None = None
         for stay in device.stays:
             own = self.timer(stay)
-            if stay.state != UNKNOWN:
+            if stay.state not in QUIET:
                 lost = Timer(device.heard + self.policy.silence, stay.fence, _LOST)
                 own = lost if own is None else min(own, lost)
             if own is not None and (best is None or own < best):
@@ -164,7 +168,7 @@ class Machine:
             stay.dwell += 1
         elif timer.rank == _EXIT:
             kind = "exit"
-            device.stays.remove(stay)
+            self._over(device, stay, timer.at, device.at)
         elif timer.rank == _ENTER:
             kind, initial, visit = "enter", stay.state == ENTERING_FIRST, timer.at
             stay.state, stay.visit = INSIDE, visit
@@ -175,14 +179,15 @@ class Machine:
             kind = "ended"
             if not self._shut(device, stay, timer.at):
                 return None
-        elif stay.state in (ENTERING, ENTERING_FIRST, CLOSED):
+        elif stay.state == CLOSED:
+            self._over(device, stay, stay.since, device.at)
+            return None
+        elif stay.state in (ENTERING, ENTERING_FIRST):
             device.stays.remove(stay)
             return None
         else:
             kind = "lost"
             stay.state, stay.since = UNKNOWN, max(device.heard, stay.visit)
-        if kind in ("enter", "exit", "ended"):
-            device.told = max(device.told, timer.at)
         fence = self._ids[stay.fence]
         return Transition(kind, device.name, fence, timer.at, visit, record, seconds=seconds, initial=initial, due=due)
 
@@ -190,10 +195,17 @@ class Machine:
         """The fence closes: who is inside waits for it to open; whether a visit is over by that."""
         visited = stay.state in (INSIDE, LEAVING)
         if stay.state == LEAVING:
-            device.stays.remove(stay)
+            self._over(device, stay, at, device.at)
         else:
             stay.state, stay.since, stay.dwell = CLOSED, at, 0
         return visited
+
+    def _over(self, device: Device, stay: Stay, at: float, now: float) -> None:
+        """The stay is over at an instant, by the clock of a device that may be behind it."""
+        if at > now:
+            stay.state, stay.since, stay.dwell = OVER, at, 0
+        else:
+            device.stays.remove(stay)
 
     def run_until(self, device: Device, at: float, record: int) -> list[Transition]:
         """Fire what is due at or before ``at`` of the device's clock, in order."""
@@ -222,7 +234,8 @@ class Machine:
                 if stay in device.stays or not seen.into:
                     continue
             if seen.into:
-                enter = self._begin(device, fence, seen, at, first and not seen.told, record)
+                since = at if stay is None or stay.state != OVER else max(at, stay.since)
+                enter = self._begin(device, fence, seen, since, first and not seen.told, record)
                 if enter is not None:
                     entered.append((fence, enter))
         device.stays.sort(key=lambda stay: stay.fence)
@@ -231,7 +244,7 @@ class Machine:
     def _begin(
         self, device: Device, fence: int, seen: Evidence, at: float, first: bool, record: int
     ) -> Transition | None:
-        at = max(at, device.told)  # no visit begins before one that is told of is over
+        at = max(at, device.told)
         if not self.open(fence, at):
             device.stays.append(Stay(fence, CLOSED, at, at))
             return None
@@ -245,15 +258,23 @@ class Machine:
     def _held(self, device: Device, stay: Stay, seen: Evidence, at: float, record: int) -> Transition | None:
         if stay.state == UNKNOWN:
             return self._unknown(device, stay, seen, at, record)
-        if stay.state in (ENTERING, ENTERING_FIRST, CLOSED):
-            if seen.out or (stay.state != CLOSED and not seen.into):
+        if stay.state == OVER:
+            if seen.into or at >= stay.since:
                 device.stays.remove(stay)
             return None
-        at = max(at, stay.visit)
+        if stay.state == CLOSED:
+            if seen.out:
+                self._over(device, stay, stay.since, at)
+            return None
+        if stay.state in (ENTERING, ENTERING_FIRST):
+            if not seen.into:
+                device.stays.remove(stay)
+            return None
+        now, at = at, max(at, stay.visit)
         if not seen.out:
             stay.state = INSIDE
         elif self.policy.min_outside <= 0.0:
-            device.stays.remove(stay)
+            self._over(device, stay, at, now)
             return self._caused("exit", device, stay, seen, at, record)
         elif stay.state == INSIDE:
             stay.state, stay.since = LEAVING, at
@@ -269,8 +290,11 @@ class Machine:
                 stay.dwell += 1
             return self._caused("resumed", device, stay, seen, max(at, stay.visit), record)
         if seen.into or seen.out:
-            device.stays.remove(stay)
-            return self._caused("ended", device, stay, seen, stay.since, record)
+            over = self._caused("ended", device, stay, seen, stay.since, record)
+            self._over(device, stay, stay.since, at)
+            if stay.state == OVER and seen.into:
+                device.stays.remove(stay)
+            return over
         return None
 
     def _caused(
@@ -298,17 +322,18 @@ class Machine:
 
     def ended(self, device: Device, stay: Stay, fence: str) -> Transition | None:
         """The fence is gone: the visit ends silently, where there was one."""
-        if stay.state in (ENTERING, ENTERING_FIRST, CLOSED):
+        if stay.state in (ENTERING, ENTERING_FIRST, CLOSED, OVER):
             return None
         at = stay.since if stay.state == UNKNOWN else max(device.at, stay.visit)
-        device.told = max(device.told, at)
+        if at > device.at:
+            device.told = max(device.told, at)
         return Transition("ended", device.name, fence, at, stay.visit, -1)
 
     def rescheduled(self, device: Device, stay: Stay, now: float) -> tuple[bool, Transition | None]:
         """The fence has other hours from here on (``now``, by the device's clock): whether the stay goes on, and what
         that ends."""
         open_ = self.open(stay.fence, now)
-        if stay.state == UNKNOWN or open_ == (stay.state != CLOSED):
+        if stay.state in QUIET or open_ == (stay.state != CLOSED):
             stay.since = now if stay.state in PLAIN else stay.since
             return True, None
         if open_:  # the next fix inside is an enter

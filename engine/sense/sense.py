@@ -13,7 +13,7 @@ from engine.model.signal import Signal, Transition
 from engine.sense.arithmetic import Bools, Ints
 from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, pack, unpack
 from engine.sense.fences import FenceSet
-from engine.sense.machine import STATE_NAMES, Device, Evidence, Machine, Stay
+from engine.sense.machine import OVER, STATE_NAMES, Device, Evidence, Machine, Stay
 from engine.sense.positions import SHOWN, Past, position_of
 from engine.sense.segment import Segment
 from engine.sense.shelf import Shelf
@@ -238,6 +238,7 @@ class Sense:
                 "visit": None if STATE_NAMES[stay.state] in ("entering", "closed") else stay.visit,
             }
             for stay in self._shelf.take(row).stays
+            if stay.state != OVER
         ]
 
     def late(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.sense.arithmetic import Ints
 from engine.sense.columns import HELD, NONE, STATE, Chained, Devices, Marks, Stays
-from engine.sense.machine import PLAIN, UNKNOWN, Device, Machine, Mark, Stay
+from engine.sense.machine import PLAIN, QUIET, Device, Machine, Mark, Stay
 from engine.sense.timers import TimerQueue
 
 
@@ -57,7 +57,7 @@ class Shelf:
         own["heard"][row], own["placed"][row], own["told"][row] = device.heard, device.placed, device.told
         timer, live = math.inf, False
         for stay in stays:
-            if stay.state != UNKNOWN:
+            if stay.state not in QUIET:
                 live, due = True, machine.due(stay)
                 timer = due if due < timer else timer
         own["timer"][row], own["live"][row], own["head"][row] = timer, live, self._keep(device)

@@ -11,7 +11,7 @@ from engine.sense.approaching import Approaches
 from engine.sense.columns import HELD, NONE, STATE
 from engine.sense.crossing import Way, Ways
 from engine.sense.fences import PLANE, FenceSet
-from engine.sense.machine import PLAIN, Device, Evidence, Machine
+from engine.sense.machine import OVER, PLAIN, Device, Evidence, Machine
 from engine.sense.shelf import Shelf
 from engine.sense.stops import COLUMNS, Stand
 from engine.sense.verdict import EITHER, INSIDE, OUTSIDE, Fix, Judge
@@ -123,7 +123,9 @@ class Single:
 
     def _crossed(self, device: Device, way: Way, seen: dict[int, Evidence], record: int) -> list[Transition]:
         near = self.ways.near(*(np.array([value]) for value in (*way.start[:2], *way.end[:2])))[1].tolist()
-        held = {stay.fence for stay in device.stays} | {fence for fence, evidence in seen.items() if evidence.into}
+        held = {stay.fence for stay in device.stays if stay.state != OVER} | {
+            fence for fence, evidence in seen.items() if evidence.into
+        }
         found = []
         for fence, (at, metres, probability) in self.ways.through(way, [f for f in near if f not in held]):
             if self.machine.open(fence, at):

@@ -126,3 +126,14 @@ def test_no_visit_is_impossible(seed: int, steps: int, policy: SensePolicy):
     visits: dict[tuple[str, str], Visits] = {}
     for t in play(day(seed, steps), policy):
         visits.setdefault((t.device, t.fence), Visits()).take(t)
+
+
+def test_a_timer_that_ended_a_visit_moves_no_enter_elsewhere_but_one_of_the_same_fence(town, circle):
+    t = town([circle(), circle("next", offset=1000)], SensePolicy())
+    t.at(0, 0)
+    t.at(10, 1000, device="other")
+    t.at(20, 500)
+    assert t.tick(80) == [("exit", "cafe", 80)]
+    assert t.state() == {}
+    assert t.at(60, 1000) == [("enter", "next", 60)]  # made before, and came after
+    assert t.at(70, 0) == [("enter", "cafe", 80)]
