@@ -40,9 +40,9 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-async def ready(port: int, process: subprocess.Popen[bytes]) -> None:
+async def ready(port: int, process: subprocess.Popen[bytes], pause: float = 0.1) -> None:
     async with aiohttp.ClientSession() as session:
-        for _ in range(1200):
+        for _ in range(int(120 / pause)):
             try:
                 async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
                     if answer.status == 200:
@@ -51,7 +51,7 @@ async def ready(port: int, process: subprocess.Popen[bytes]) -> None:
                 pass
             if process.poll() is not None:
                 break
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(pause)
     raise SystemExit("the server did not get ready")
 
 

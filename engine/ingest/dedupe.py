@@ -3,6 +3,7 @@
 The keys of a device are one string of bytes, newest first: a look is a substring search, to remember is to prepend.
 """
 
+import sys
 from collections.abc import Sequence
 
 import msgspec
@@ -33,6 +34,10 @@ class Recent:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def size(self) -> int:
+        """Bytes held, but for the names of devices."""
+        return sys.getsizeof(self._rows) + 32 * len(self._rows) + len(self._keys) + len(self._heads)
 
     def admit(self, signals: Sequence[Signal], received: float) -> tuple[list[Signal], int]:
         """The signals that are no repeats, in order, and how many were; the fresh ones are remembered. ``received`` is
