@@ -11,11 +11,12 @@ import argparse
 import asyncio
 import gc
 import os
-import random
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks import world
 from engine.author.config import load_config
@@ -55,19 +56,19 @@ async def fill(runner: Runner, clock: ManualClock, devices: int) -> None:
 
 
 def arrivals(first: int, count: int, now: float) -> list[Signal]:
-    """One fix of each of these devices, spread so thinly that few are inside a fence."""
-    rng, reach = random.Random(first), world.HALF_KM * (OVER_A_POINT / INSIDE) ** 0.5
-    return [
-        Signal(
-            f"device-{n:07}",
-            now,
-            rng.getrandbits(62),
-            lat=world.LAT + rng.uniform(-reach, reach) * world.LAT_KM,
-            lon=world.LON + rng.uniform(-reach, reach) * world.LON_KM,
-            accuracy=round(rng.uniform(5, 20), 1),
-        )
-        for n in range(first, first + count)
-    ]
+    """A fix of each of these devices (``first`` a multiple of a hundred), where it always is but for some metres; so
+    thinly spread that few are inside a fence."""
+    reach, found = world.HALF_KM * (OVER_A_POINT / INSIDE) ** 0.5, []
+    for block in range(first, first + count, 100):
+        rng = np.random.default_rng(block)
+        lat, lon = world.LAT + rng.uniform(-reach, reach, 100) * world.LAT_KM, rng.uniform(-reach, reach, 100)
+        lat += np.random.default_rng(int(now)).normal(0.0, 0.005, 100) * world.LAT_KM
+        columns = zip(lat.tolist(), (world.LON + lon * world.LON_KM).tolist(), strict=True)
+        found += [
+            Signal(f"device-{block + k:07}", now, (int(now * 1e6) << 8) + k, lat=y, lon=x, accuracy=5.0 + k % 16)
+            for k, (y, x) in enumerate(columns)
+        ]
+    return found[:count]
 
 
 def parts(runner: Runner) -> dict[str, int]:

@@ -58,8 +58,9 @@ async def held(runner: Runner, clock: ManualClock, devices: int, write: bool) ->
     if write:
         before = runner._checkpointed
         runner.want_checkpoint()
-        while runner._checkpointed == before:
+        while runner._checkpointed == before or runner._saving is None:
             await asyncio.sleep(0.01)
+        await runner._saving
     else:
         await asyncio.sleep(3.0)
     took = time.perf_counter() - began

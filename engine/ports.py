@@ -103,7 +103,7 @@ class Store(Protocol):
         """The committed offset."""
         ...
 
-    async def save_checkpoint(self, partition: int, offset: int, received: float, blob: bytes) -> None:
+    async def save_checkpoint(self, partition: int, offset: int, received: float, blob: bytes | memoryview) -> None:
         """Store the state as of ``offset``."""
         ...
 

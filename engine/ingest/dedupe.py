@@ -4,12 +4,13 @@ The keys of a device are one string of bytes, newest first: a look is a substrin
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from engine.ingest.signals import BRIEF
+from engine.model.pieces import pieces
 from engine.model.signal import Signal
 
 KEYS = 16
@@ -37,7 +38,7 @@ class Recent:
 
     def size(self) -> int:
         """Bytes held, but for the names of devices."""
-        return sys.getsizeof(self._rows) + 32 * len(self._rows) + len(self._keys) + len(self._heads)
+        return sys.getsizeof(self._keys) + sum(map(sys.getsizeof, self._keys.values()))
 
     def admit(self, signals: Sequence[Signal], received: float) -> tuple[list[Signal], int]:
         """The signals that are no repeats, in order, and how many were; the fresh ones are remembered. ``received`` is
@@ -74,8 +75,14 @@ class Recent:
 
     def dump(self) -> bytes:
         """For the checkpoint."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The same bit by bit."""
+        yield b"\x93"  # an array of three: see ``_Dump``
         brief = [(device, key, at) for (device, key), at in self._brief.items()]
-        return msgspec.msgpack.encode(_Dump(list(self._keys), list(self._keys.values()), brief))
+        for part in (list(self._keys), list(self._keys.values()), brief):
+            yield from pieces(part)
 
     @classmethod
     def load(cls, blob: bytes) -> "Recent":

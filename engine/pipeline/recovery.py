@@ -33,6 +33,7 @@ class Recovered:
     checkpointed: int = 0
     replayed: int = 0
     divergence: int = 0
+    build: str = ""  # the version that wrote the checkpoint
 
 
 async def load(store: Store, releases: Releases, at_most: float | None = None) -> Recovered:
@@ -52,7 +53,7 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
     await releases.fences.ensure(state.release, state.fences)
     core = Core(releases.library, state)
     core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
-    return Recovered(core, recent, checkpointed=offset)
+    return Recovered(core, recent, checkpointed=offset, build=checkpoint.build)
 
 
 async def recover(store: Store, releases: Releases) -> Recovered:

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
 
+import engine
 from engine.author.project import Bundle
 from engine.clock import Clock, monotonic
 from engine.errors import Busy, StoreError
@@ -27,7 +28,8 @@ from engine.pipeline.notes import notes_of
 from engine.pipeline.pending import Pace, Pending, spaced
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut
-from engine.pipeline.state import Checkpoint, encode_checkpoint
+from engine.pipeline.snapshot import Snapshot
+from engine.pipeline.state import checkpoint_pieces
 from engine.pipeline.ticker import Ticker
 from engine.pipeline.why import LOOK_BACK, Questions
 from engine.ports import Store, StoredMoment
@@ -37,6 +39,7 @@ log = structlog.get_logger("herenow.runner")
 PARTITION = 0
 MAX_BATCH = 1024  # records a frame or a step: bounds the pause of one step to some milliseconds
 TAIL = 500_000  # records after which a checkpoint is written, so that recovery stays short
+LARGE = 20_000  # devices and people from which a checkpoint is written by a process of its own
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
 CHECKPOINT_RETRY = 60.0  # seconds until a checkpoint that failed is tried again
 HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of the next one
@@ -68,6 +71,7 @@ class Runner:
         self._committed = 0
         self._checkpointed = 0
         self._wants_checkpoint = False
+        self._saving: asyncio.Task[None] | None = None
         self._appending: list[Pending] = []
         self._append_failed = float("-inf")  # when, in seconds of this process
         self._behind = False  # the state holds effects that are not committed yet
@@ -84,8 +88,10 @@ class Runner:
         self._committed, self._checkpointed = recovered.committed, recovered.checkpointed
         self.metrics.replay_divergence.inc(self.divergence)
         self._meters = Meters(self.metrics, self.core)
-        if recovered.replayed > MAX_BATCH:
-            await self.checkpoint()
+        if recovered.replayed and recovered.build != engine.__version__:
+            await self.checkpoint()  # what this version made of the past is no longer in doubt
+        elif recovered.replayed > MAX_BATCH:
+            self.want_checkpoint()
         loops = (self._append_loop, self._step_loop, self._ticker.run)
         self._tasks = [asyncio.create_task(self._guarded(loop), name=loop.__qualname__) for loop in loops]
 
@@ -95,9 +101,10 @@ class Runner:
         with contextlib.suppress(asyncio.CancelledError, StoreError, TimeoutError):
             async with asyncio.timeout(FAREWELL):
                 await self.flush(applied=True)
-        for task in self._tasks:
+        stopping = [*self._tasks, *([self._saving] if self._saving is not None else [])]
+        for task in stopping:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*stopping, return_exceptions=True)
         for pending in (*self._appending, *self._pending, *(p for _, waiting in self._frames for p in waiting)):
             pending.finish(StoreError("the server is stopping", retry=True))
         if self._tasks and self._broken is None and not self._behind:
@@ -209,33 +216,43 @@ class Runner:
         self._wants_checkpoint = True
         self._stepping.set()
 
-    async def _try_checkpoint(self) -> None:
+    def _begin_checkpoint(self) -> None:
+        """Between steps: the state as of now is taken, and kept while the steps go on."""
         self._wants_checkpoint = False
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._try_checkpoint(self._snapshot()), name="checkpoint")
+
+    async def _try_checkpoint(self, snapshot: Snapshot) -> None:
         try:
-            await self.checkpoint()
+            await self._keep(snapshot)
         except StoreError as error:
             log.warning("cannot save a checkpoint", problem=str(error))
             self.notes["checkpoint"] = f"The next start will take longer: {error}"
-            self._checkpointed = self.core.state.offset  # not at each step: what failed once is large
             asyncio.get_running_loop().call_later(CHECKPOINT_RETRY, self.want_checkpoint)
         else:
             self.notes.pop("checkpoint", None)
 
     async def checkpoint(self) -> None:
         """Write the state as of now; only called between steps."""
-        offset, received = self.core.state.offset, self.core.state.received
-        blob = encode_checkpoint(Checkpoint(self.core.state, self.core.sense.dump(), self._durable_recent()))
-        await self.store.save_checkpoint(PARTITION, offset, received, blob)
-        self._checkpointed = offset
+        await self._keep(self._snapshot())
 
-    def _durable_recent(self) -> bytes:
-        """The keys seen, but for those of signals that may never reach the journal: after a crash their sender tries
-        again, and must not be told that they are repeats."""
+    def _snapshot(self) -> Snapshot:
+        state = self.core.state
+        self._checkpointed = state.offset  # also of one that will fail: not at each step, what failed once is large
+        large = self.core.sense.devices() + len(state.people) > LARGE
+        return Snapshot(self._pieces, large, getattr(self.store, "folder", None), state.offset, state.received)
+
+    async def _keep(self, snapshot: Snapshot) -> None:
+        blob = await snapshot.blob()
+        await self.store.save_checkpoint(PARTITION, snapshot.offset, snapshot.received, blob)
+
+    def _pieces(self) -> Iterator[bytes]:
+        """A checkpoint; of the keys seen without those of signals that may never reach the journal: after a crash their
+        sender tries again, and must not be told that they are repeats."""
         waiting = [s for p in (*self._appending, *self._pending) for s in p.records if type(s) is Signal]
         self.recent.forget(waiting)
-        blob = self.recent.dump()
+        yield from checkpoint_pieces(self.core.state, self.core.sense.pieces, self.recent.pieces, engine.__version__)
         self.recent.note(waiting, self.clock.now())
-        return blob
 
     # ------------------------------------------------------------------ loops
 
@@ -341,7 +358,7 @@ class Runner:
                 pending.finish()
             self._tell(effects, seqs)
             if self._wants_checkpoint or self.core.state.offset - self._checkpointed >= TAIL:
-                await self._try_checkpoint()
+                self._begin_checkpoint()
 
     def _take_frames(self) -> tuple[list[Frame], list[Pending]]:
         frames: list[Frame] = []

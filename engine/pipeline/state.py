@@ -1,5 +1,6 @@
 """All that the core remembers between records, apart from the columns of ``sense``."""
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import Struct, field
 from engine.decide import Audit, DecideState
 from engine.model.moment import Check, Notification
 from engine.model.person import Person, Sent
+from engine.model.pieces import head_of_bytes
 from engine.model.record import ReleaseChange
 from engine.model.release import Release
 from engine.model.signal import Cause
@@ -109,6 +111,7 @@ class Checkpoint(Struct, array_like=True):
     state: CoreState
     sense: bytes
     recent: bytes = b""
+    build: str = ""  # the version that wrote it
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -118,6 +121,18 @@ _decoder = msgspec.msgpack.Decoder(Checkpoint)
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """As msgpack."""
     return _encoder.encode(checkpoint)
+
+
+def checkpoint_pieces(
+    state: CoreState, sense: Callable[[], Iterable[bytes]], recent: Callable[[], Iterable[bytes]], build: str
+) -> Iterator[bytes]:
+    """The same bit by bit: what is large never lies in memory twice."""
+    yield b"\x94"  # an array of four
+    yield _encoder.encode(state)
+    for part in (sense, recent):
+        yield head_of_bytes(sum(map(len, part())))
+        yield from part()
+    yield _encoder.encode(build)
 
 
 def decode_checkpoint(blob: bytes) -> Checkpoint:

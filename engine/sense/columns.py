@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
+from engine.model.pieces import Column
 from engine.sense.arithmetic import Bools, Floats, Ints
 
 NONE = -1  # no stay
@@ -55,10 +56,10 @@ class Table:
         """Write rows back; of one that comes twice the last counts."""
         self._bytes[rows] = _as_bytes(table)
 
-    def dump(self) -> dict[str, bytes]:
-        """The used part of every column, as bytes."""
+    def dump(self) -> dict[str, Column]:
+        """The used part of every column, as bytes to be."""
         kept = [name for name in self.columns if name not in self.derived]
-        return {name: getattr(self, name)[: self.size].tobytes() for name in kept}
+        return {name: getattr(self, name)[: self.size].tobytes for name in kept}
 
     def restore(self, blobs: Mapping[str, bytes]) -> None:
         """The inverse of ``dump``, into an empty table."""
@@ -261,11 +262,6 @@ def _packer(count: int, code: str) -> Struct:
     return Struct(f"{count}{code}")
 
 
-def pack(parts: dict[str, Any]) -> bytes:
-    """A checkpoint blob."""
-    return msgspec.msgpack.encode(parts)
-
-
 def unpack(blob: bytes) -> dict[str, Any]:
-    """The inverse of ``pack``."""
+    """A checkpoint blob: what ``Sense.pieces`` gave, joined."""
     return msgspec.msgpack.decode(blob, type=dict[str, Any])

@@ -1,17 +1,18 @@
 """The state of all devices, and how signals and time advance it: in columns where nothing changes, one by one where
 something does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from engine.model.person import Position
+from engine.model.pieces import pieces
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal, Transition
 from engine.sense.arithmetic import Bools, Ints
-from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, pack, unpack
+from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, unpack
 from engine.sense.fences import FenceSet
 from engine.sense.machine import OVER, STATE_NAMES, Device, Evidence, Machine, Stay
 from engine.sense.positions import SHOWN, Past, position_of
@@ -257,19 +258,24 @@ class Sense:
 
     def dump(self) -> bytes:
         """The whole state, columns as bytes."""
-        parts = {
-            "version": VERSION,
-            "ids": self._devices.ids,
-            "fences": self.fences.ids,
-            "devices": self._devices.dump(),
-            "stays": self._stays.dump(),
-            "free": self._stays.free,
-            "marks": self._marks.dump(),
-            "free_marks": self._marks.free,
-            "late": self._single.late,
-            "strange": self._single.strange,
-        }
-        return pack(parts)
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The same bit by bit. The state must not change meanwhile."""
+        return pieces(
+            {
+                "version": VERSION,
+                "ids": self._devices.ids,
+                "fences": self.fences.ids,
+                "devices": self._devices.dump(),
+                "stays": self._stays.dump(),
+                "free": self._stays.free,
+                "marks": self._marks.dump(),
+                "free_marks": self._marks.free,
+                "late": self._single.late,
+                "strange": self._single.strange,
+            }
+        )
 
     @classmethod
     def load(cls, blob: bytes, policy: SensePolicy, fences: FenceSet) -> "Sense":

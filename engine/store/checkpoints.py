@@ -54,7 +54,7 @@ class Checkpoints:
         saved = [Saved(self.folder / name, int(match[1]), float(match[2])) for name, match in found]
         return sorted(saved, key=lambda s: (s.offset, s.received))
 
-    def save(self, offset: int, received: float, blob: bytes) -> None:
+    def save(self, offset: int, received: float, blob: bytes | memoryview) -> None:
         """Keep the state, atomically and durably."""
         path = self.folder / f"{offset:020d}-{received!r}.ckpt"
         header = _HEADER.pack(_MAGIC, _FORMAT, offset, received, len(blob), zlib.crc32(blob))

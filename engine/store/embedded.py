@@ -212,7 +212,7 @@ class EmbeddedStore(Store):
 
     # ------------------------------------------------------------------ checkpoints and objects
 
-    async def save_checkpoint(self, partition: int, offset: int, received: float, blob: bytes) -> None:
+    async def save_checkpoint(self, partition: int, offset: int, received: float, blob: bytes | memoryview) -> None:
         self._check(partition)
         if offset > self._journal.end:
             problem = f"a checkpoint at record {offset} is ahead of the journal, which ends at {self._journal.end}."

@@ -108,7 +108,7 @@ def read_fully(files: Files, fd: int, size: int, position: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def write_whole(files: Files, path: Path, buffers: Sequence[bytes]) -> None:
+def write_whole(files: Files, path: Path, buffers: Sequence[bytes | memoryview]) -> None:
     """A file with this content, atomically: after a crash the old one (or none) is found, or the new one."""
     part = path.with_name(path.name + ".tmp")
     try:
@@ -126,7 +126,7 @@ def write_whole(files: Files, path: Path, buffers: Sequence[bytes]) -> None:
     files.sync_folder(path.parent)
 
 
-def _write_all(files: Files, fd: int, buffers: Sequence[bytes]) -> None:
+def _write_all(files: Files, fd: int, buffers: Sequence[bytes | memoryview]) -> None:
     position = 0
     for buffer in buffers:
         rest = memoryview(buffer)

@@ -24,7 +24,7 @@ class Upkeep:
         self._journal, self._checkpoints, self._db, self._files = journal, checkpoints, db, files
         self._retention = retention
 
-    def save_checkpoint(self, offset: int, received: float, blob: bytes) -> None:
+    def save_checkpoint(self, offset: int, received: float, blob: bytes | memoryview) -> None:
         """Save, then thin out the old ones."""
         self._checkpoints.save(offset, received, blob)
         self._checkpoints.prune(received, self._retention.journal_days)

@@ -53,7 +53,7 @@ class ShakyStore(EmbeddedStore):
         self._refuse("commit")
         return await super().commit(partition, previous, offset, effects)
 
-    async def save_checkpoint(self, partition: int, offset: int, received: float, blob: bytes) -> None:
+    async def save_checkpoint(self, partition: int, offset: int, received: float, blob: bytes | memoryview) -> None:
         self._refuse("checkpoint")
         await super().save_checkpoint(partition, offset, received, blob)
 
