@@ -71,7 +71,7 @@ async def held(runner: Runner, clock: ManualClock, devices: int, write: bool) ->
 
 async def fill(folder: Path, args: argparse.Namespace) -> None:
     """Everything up to the kill."""
-    clock = ManualClock(time.time() - 60.0)
+    clock = memory.Slow(time.time() - 60.0)
     runner = await memory.opened(folder, args.fences, clock)
     await runner.start()
     await runner.activate(read_bundle(runner.config))

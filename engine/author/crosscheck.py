@@ -39,9 +39,10 @@ class Parts(Struct):
 _template_problem = lru_cache(maxsize=20_000)(check_template)
 
 
-def cross_check(parts: Parts) -> list[Finding]:
-    """All findings that need more than one file (or the policy)."""
-    findings = [*_twice(parts), *_too_small(parts), *_long_fence_dwells(parts)]
+def cross_check(parts: Parts, sizes: bool = True) -> list[Finding]:
+    """All findings that need more than one file (or the policy). Without ``sizes`` no fence is compiled to see whether
+    it is large enough: that takes as long as putting it in force, and of a release that was in force it was told."""
+    findings = [*_twice(parts), *(_too_small(parts) if sizes else ()), *_long_fence_dwells(parts)]
     if parts.policy.matcher == "durable":
         findings += refusals([rule for rule, *_ in parts.rules], parts.segments)
     known = _declared(parts)

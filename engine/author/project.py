@@ -8,6 +8,7 @@ from engine.author.fields import read_fields
 from engine.author.folder import read_files
 from engine.author.geojson import read_fences
 from engine.author.journeys import read_journeys
+from engine.author.kept import Read
 from engine.author.lint import lint
 from engine.author.named import read_messages
 from engine.author.nodes import Mapping, Node
@@ -35,7 +36,7 @@ def read_bundle(config: Config) -> Bundle:
     return Bundle(files, config.policy)
 
 
-def compile_bundle(bundle: Bundle, new: bool = False) -> tuple[Release, list[Finding]]:
+def compile_bundle(bundle: Bundle, new: bool = False, read: Read = read_fences) -> tuple[Release, list[Finding]]:
     """The release of a bundle, with warnings and infos. Raises ``AuthorError``, with every finding, if one is an error.
 
     ``new``: one that was never in force is judged as strictly as ``check`` does. A stored one is not: what only later
@@ -43,8 +44,8 @@ def compile_bundle(bundle: Bundle, new: bool = False) -> tuple[Release, list[Fin
     give the same release anywhere.
     """
     with paused():
-        parts, findings = read_parts(bundle)
-        findings += cross_check(parts)
+        parts, findings = read_parts(bundle, read)
+        findings += cross_check(parts, sizes=new)
         if new:
             findings += lint(parts)
         findings = ordered(findings)
@@ -65,14 +66,14 @@ def _release(bundle: Bundle, parts: Parts) -> Release:
     )
 
 
-def read_parts(bundle: Bundle) -> tuple[Parts, list[Finding]]:
-    """Everything in the files, and what is wrong with it. First come the schema (its fields are offered where a name in
-    a rule is wrong) and what rules use."""
+def read_parts(bundle: Bundle, read: Read = read_fences) -> tuple[Parts, list[Finding]]:
+    """Everything in the files, and what is wrong with it; ``read`` reads geofence files. First come the schema (its
+    fields are offered where a name in a rule is wrong) and what rules use."""
     parts = Parts(bundle.policy)
     findings: list[Finding] = []
     for name in sorted(bundle.files, key=lambda name: (_turn(name), name)):
         if name.startswith("geofences/"):
-            fences, found = read_fences(name, bundle.files[name])
+            fences, found = read(name, bundle.files[name])
             parts.fences += fences
             findings += found
             continue

@@ -9,14 +9,14 @@ RegionKind = Literal["enter", "exit", "dwell"]
 TransitionKind = Literal["enter", "exit", "dwell", "cross", "approach", "lost", "resumed", "ended"]
 
 
-class Reported(Struct, frozen=True, array_like=True):
+class Reported(Struct, frozen=True, array_like=True, gc=False):
     """A region report of the phone's own OS: evidence for one fence alone."""
 
     kind: RegionKind
     fence: str
 
 
-class Signal(Struct, frozen=True, array_like=True, tag="signal"):
+class Signal(Struct, frozen=True, array_like=True, tag="signal", gc=False):
     """One accepted report from a device, normalised by ingest.
 
     ``at`` is the device's time (epoch seconds), ``key`` the 64-bit id that recognises a repeat. Position is WGS 84
@@ -41,7 +41,7 @@ class Signal(Struct, frozen=True, array_like=True, tag="signal"):
     id: str | None = None
 
 
-class Transition(Struct, frozen=True):
+class Transition(Struct, frozen=True, gc=False):
     """A change between one device and one fence, in the order it was sensed.
 
     ``at`` is device time (a fired timer's due time, never the tick's); ``visit`` the device time at which the visit

@@ -6,6 +6,8 @@ from collections.abc import MutableMapping, Sequence
 import structlog
 
 from engine.author.collector import paused
+from engine.author.geojson import read_fences
+from engine.author.kept import Kept, Read
 from engine.author.project import Bundle, compile_bundle
 from engine.errors import AuthorError, Finding, HerenowError
 from engine.model.release import Release
@@ -30,6 +32,8 @@ class Releases:
         self.findings: dict[str, list[Finding]] = {}
         self._asked: dict[str, Compiled] = {}
         self.fences = RunTimeFences(store, self.library)
+        folder = getattr(store, "folder", None)
+        self._read = read_fences if folder is None else Kept(folder / "read").read
 
     async def keep(self, bundle: Bundle) -> Compiled:
         """Compile (``AuthorError`` if it cannot be) and keep the bundle in the store, durably, before anything names
@@ -100,7 +104,7 @@ class Releases:
         return None
 
     async def _compile(self, bundle: Bundle, new: bool = False) -> Compiled:
-        compiled, self.findings[bundle.hash] = await asyncio.to_thread(compile_all, bundle, new)
+        compiled, self.findings[bundle.hash] = await asyncio.to_thread(compile_all, bundle, new, self._read)
         return compiled
 
     def _shelve(self, compiled: Compiled, needed: Sequence[str]) -> None:
@@ -114,8 +118,9 @@ class Releases:
             self.findings.pop(held, None)
 
 
-def compile_all(bundle: Bundle, new: bool = False) -> tuple[Compiled, list[Finding]]:
-    """Parse and compile a bundle; raises ``AuthorError`` with every finding. ``new``: as strictly as ``check``."""
+def compile_all(bundle: Bundle, new: bool = False, read: Read = read_fences) -> tuple[Compiled, list[Finding]]:
+    """Parse and compile a bundle; raises ``AuthorError`` with every finding. ``new``: as strictly as ``check``;
+    ``read`` reads geofence files."""
     with paused():
-        release, findings = compile_bundle(bundle, new)
+        release, findings = compile_bundle(bundle, new, read)
         return Compiled.of(release), findings

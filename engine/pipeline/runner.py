@@ -38,7 +38,7 @@ log = structlog.get_logger("herenow.runner")
 
 PARTITION = 0
 MAX_BATCH = 1024  # records a frame or a step: bounds the pause of one step to some milliseconds
-TAIL = 500_000  # records after which a checkpoint is written, so that recovery stays short
+TAIL = 200_000  # records after which a checkpoint is written, so that recovery stays short
 LARGE = 20_000  # devices and people from which a checkpoint is written by a process of its own
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
 CHECKPOINT_RETRY = 60.0  # seconds until a checkpoint that failed is tried again
