@@ -2,7 +2,9 @@
 
     python -m benchmarks.replay [--signals 300000] [--fences 1000] [--devices 2000]
 
-One run alone is measured beside it (``--estimate``), and what "why" costs on the same past: how long it takes, and the
+First comes one run over a journal as the main benchmark's world leaves it (10,000 polygons, 10,000 devices that report
+every ten seconds, 100 rules, ticks as they fall due), with what reading and decoding alone takes of it. One run
+(``--estimate``) is measured beside the two as well, and what "why" costs on the same past: how long it takes, and the
 longest time for which it kept the event loop.
 """
 
@@ -10,21 +12,26 @@ import argparse
 import asyncio
 import random
 import tempfile
+import time
 from pathlib import Path
 
+from benchmarks import world
 from engine.author.config import load_config
 from engine.author.project import read_bundle
 from engine.cli.histories import Shelf
-from engine.cli.replaying import Wanted, compared, estimate
+from engine.cli.replaying import Alone, Wanted, compared, estimate
 from engine.clock import ManualClock, monotonic
+from engine.ingest import signals as wire
 from engine.ingest.dedupe import Recent
 from engine.model.record import Genesis, ReleaseChange
 from engine.model.signal import Signal
 from engine.pipeline.core import Core
 from engine.pipeline.releases import Releases
+from engine.pipeline.replay import pass_time
 from engine.pipeline.state import Checkpoint, encode_checkpoint
 from engine.pipeline.why import Questions
 from engine.store.embedded import EmbeddedStore
+from engine.store.past import Past
 
 START = 1_795_521_600.0
 METRES = 111_195.0
@@ -103,6 +110,41 @@ async def ask(store: EmbeddedStore, releases: Releases, core: Core, now: float) 
     print(f"why: {took * 1000:.0f} ms over {core.state.offset:,} records, loop kept {worst * 1000:.0f} ms at most")
 
 
+async def record(config: Path, signals: int, devices: int) -> None:
+    """What a server would have journaled: a hundred signals at a time, and the ticks that were due between them."""
+    settings = load_config(config, {})
+    store = EmbeddedStore(Path(settings.paths.data), settings.retention, ManualClock(START))
+    await store.open(Genesis("bench", "salt", 1))
+    releases, bundle = Releases(store), read_bundle(settings)
+    await releases.keep(bundle)
+    core, now = Core(releases.library), time.time()
+    await store.append(0, [ReleaseChange(bundle.hash)], now)
+    core.step([frame async for frame in store.read(0)])
+    for body in world.bodies(world.walk(devices), signals // 100, 100):
+        now += world.STEP * 100 / devices
+        for frame, _ in pass_time(core, now):
+            await store.append(0, frame.records, frame.received)
+        decoded = wire.decode(body, "application/json", now, settings.limits, "warn", float("inf"))
+        core.step([await store.append(0, decoded.signals, now)])
+    await store.close()
+
+
+def plain(folder: Path, signals: int) -> None:
+    """One run over it."""
+    config = world.write_project(folder, 10_000, 100, 0)
+    asyncio.run(record(config, signals, 10_000))
+    settings = load_config(config, {})
+    began = time.process_time()
+    records = sum(len(frame.records) for frame in Past(Path(settings.paths.data)).frames())
+    reading = time.process_time() - began
+    run = Alone(Wanted(settings))  # compiles
+    began = time.process_time()
+    moments = sum(len(fx.moments) for fx in run.run("replay"))
+    took = time.process_time() - began
+    print(f"replay: {signals / took:,.0f} signals/s of CPU ({records:,} records, {moments:,} moments)", end="; ")
+    print(f"reading and decoding alone {reading / signals * 1e6:.2f} of {took / signals * 1e6:.2f} us a signal")
+
+
 def main() -> None:
     """Make a past, and replay it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,6 +152,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        plain(Path(folder) / "plain", args.signals)
         config = project(Path(folder) / "old", args.fences, 5)
         new = load_config(project(Path(folder) / "new", args.fences, 4), {})
         asyncio.run(journal(config, args.signals, args.devices, args.fences))
