@@ -14,17 +14,17 @@ from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion11, RawRequestMessage
 
+from engine.api.gate import Caller
 from engine.api.problems import SERVER
 from engine.api.reading import SMALL
-from engine.api.router import Api
+from engine.api.router import Api, Route
 from engine.api.signals import accepted, bind
 from engine.ingest.body import BadBody, kind_of
 from engine.ingest.signals import decode_plain
 
-PATH = "/v1/signals"
-START = b"POST /v1/signals HTTP/1.1\r\n"
 END = b"\r\n\r\n"
 MOST_HEADS = 4096  # beyond, the oldest is forgotten, and parsed again when it comes back
+LONGEST_HEAD = 2048  # bytes: what is remembered is bounded, whoever sends
 _UNCOMMON = ("Content-Encoding", "Expect", "Transfer-Encoding", "Upgrade")
 _HEAD = f"HTTP/1.1 202 Accepted\r\nServer: {SERVER}\r\nContent-Type: application/json\r\nContent-Length: %d\r\nDate: %s"
 
@@ -42,8 +42,9 @@ class Head:
 class Express:
     """The heads known so far, and what is done with a body that follows one of them."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, api: Api, route: Route) -> None:
+        self._api, self._route = api, route
+        self._start = f"{route.method} {route.path} HTTP/1.1\r\n".encode()
         self._heads: dict[bytes, Head] = {}
 
     def head(self, data: bytes, end: int) -> Head | None:
@@ -53,27 +54,30 @@ class Express:
 
     def learn(self, data: bytes, end: int, message: RawRequestMessage, length: int) -> None:
         """``message`` is what aiohttp made of the head that ends at ``end``."""
-        try:
-            lines = kind_of(message.headers.get("Content-Type", "")) == "ndjson"
-        except BadBody:
-            return
         plain = (
-            data.startswith(START)
+            data.startswith(self._start)
+            and end <= LONGEST_HEAD
             and message.version == HttpVersion11
             and not message.should_close
             and 0 < length <= min(4 * SMALL, self._api.engine.config.limits.body)
             and not any(name in message.headers for name in _UNCOMMON)
         )
-        if plain:
-            if len(self._heads) >= MOST_HEADS:
-                del self._heads[next(iter(self._heads))]
-            self._heads[data[:end]] = Head(message.headers, {}, length, lines)
+        if not plain:
+            return
+        try:
+            head = Head(message.headers, {}, length, kind_of(message.headers.get("Content-Type", "")) == "ndjson")
+            self._admit(head)
+        except BadBody:
+            return  # strangers are not remembered, and push out nobody
+        if len(self._heads) >= MOST_HEADS:
+            del self._heads[next(iter(self._heads))]
+        self._heads[data[:end]] = head
 
     def take(self, head: Head, body: bytes) -> "Future[tuple[int, int]] | None":
         """Queue the signals: (accepted, duplicates) once durable. None: nothing was done, it has to go the long way."""
         engine = self._api.engine
         try:
-            caller = self._api.gate.admit(head, "ingest", True, False)
+            caller = self._admit(head)
             config = engine.config
             latest = config.policy.sense.max_future
             decoded = decode_plain(body, engine.clock.now(), config.limits, latest, head.lines)
@@ -84,6 +88,10 @@ class Express:
             return engine.offer(decoded.signals)
         except Exception:  # whatever it is, the long way meets it again, and tells the sender
             return None
+
+    def _admit(self, head: Head) -> Caller:
+        route = self._route
+        return self._api.gate.admit(head, route.scope, route.token_ok, route.query_key)
 
 
 def granted(taken: int, duplicates: int) -> bytes:

@@ -25,9 +25,12 @@ def _switches() -> list[Route]:
     return routes
 
 
+SIGNALS = Route("POST", "/v1/signals", "ingest", signals.post_signals,
+                "One signal, an array, or NDJSON; 202 once durable",
+                _SIGNALS, signals.Receipt, status=202, token_ok=True)  # fmt: skip
+
 ROUTES: tuple[Route, ...] = (
-    Route("POST", "/v1/signals", "ingest", signals.post_signals, "One signal, an array, or NDJSON; 202 once durable",
-          _SIGNALS, signals.Receipt, status=202, token_ok=True),
+    SIGNALS,
     Route("POST", "/v1/preview", "read", signals.post_preview, "What these signals would set off; nothing is kept",
           _SIGNALS, signals.Previewed),
     Route("GET", "/v1/ws", "ingest", ws.get_ws, "Signals in WebSocket frames, acknowledged in order",

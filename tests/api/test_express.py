@@ -6,7 +6,7 @@ import random
 import msgspec
 import pytest
 
-from engine.api import application, listen
+from engine.api import application, express, listen
 from engine.errors import Busy, StoreError
 
 
@@ -67,6 +67,25 @@ async def test_a_head_is_known_to_all_connections(server, line):
     assert (await other.ask(post(event("c"))))[0] == 202
     assert server.engine.offered >= 1
     other.writer.close()
+
+
+async def test_a_long_head_is_not_remembered(server, line):
+    for name in "ab":
+        assert (await line.ask(post(event(name), "X: " + "x" * 3000)))[0] == 202
+    assert server.engine.offered == 0
+
+
+async def test_strangers_push_no_known_head_out(start, monkeypatch):
+    monkeypatch.setattr(express, "MOST_HEADS", 1)
+    server = await start(keys=True)
+    line = await Line.to(server.port)
+    bearer = f"Authorization: Bearer {server.keyring.create(['ingest'])[1]}"
+    await line.ask(post(event("a"), bearer))
+    for n in range(3):
+        assert (await line.ask(post(event("b"), f"Authorization: Bearer hk_{n}")))[0] == 401
+    assert (await line.ask(post(event("c"), bearer)))[0] == 202
+    assert server.engine.offered == 1
+    line.writer.close()
 
 
 async def test_lines_and_arrays_go_the_short_way_too(server, line):
