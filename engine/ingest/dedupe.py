@@ -53,7 +53,7 @@ class Recent:
                 continue
             packed, device = key.to_bytes(WIDTH, "little"), signal.device
             held = keys.get(device, b"")
-            if packed in held and _aligned(packed, held):
+            if held.find(packed) >= 0 and _aligned(packed, held):  # `in` would first try the key as a number
                 continue
             keys[device] = packed + held[:_KEPT]
             fresh.append(signal)
