@@ -12,7 +12,7 @@ import structlog
 import engine
 from engine.author.project import Bundle
 from engine.clock import Clock, monotonic
-from engine.errors import Busy, StoreError
+from engine.errors import AuthorError, Busy, Finding, StoreError
 from engine.ingest.dedupe import Recent
 from engine.measure.metrics import Metrics
 from engine.model.config import Config
@@ -29,7 +29,7 @@ from engine.pipeline.pending import Pace, Pending, spaced
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut
 from engine.pipeline.snapshot import Snapshot
-from engine.pipeline.state import checkpoint_pieces
+from engine.pipeline.state import STAGED, checkpoint_pieces
 from engine.pipeline.ticker import Ticker
 from engine.pipeline.why import LOOK_BACK, Questions
 from engine.ports import Store, StoredMoment
@@ -161,11 +161,14 @@ class Runner:
         self, bundle: Bundle, by: str = "", why: str = "", source: str = "folder", approved_by: str = ""
     ) -> str:
         """Compile a bundle off the hot path and put it in force (``staged``: make it known); raises ``AuthorError`` and
-        changes nothing if it is bad."""
+        changes nothing if it is bad, or cannot be put in force."""
         await self.releases.keep(bundle)
         async with self.releases.fences.lock:
             await self.releases.fences.ensure(bundle.hash, self.core.state.fences)
             await self.submit([ReleaseChange(bundle.hash, by, why, source, approved_by)], applied=True)
+            if source != STAGED and self.core.state.release != bundle.hash:
+                problem = "The release could not be put in force; the last good one runs on."
+                raise AuthorError([Finding("", 0, 0, "error", "NOT_IN_FORCE", problem, "See the log for the error.")])
         self.notes.pop("release", None)
         return bundle.hash
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from engine.decide import Decider
+from engine.errors import AuthorError
 from engine.model.moment import Effects
 from engine.model.record import ProfileChange, Tick
 from engine.model.signal import Signal
@@ -269,3 +270,22 @@ async def test_each_kind_of_error_is_logged_once_with_its_traceback(
             await runner.flush(applied=True)
     told = [line for line in lines if line["event"].startswith("an error in the core")]
     assert [(line["stage"], type(line["exc_info"])) for line in told] == [("decide", Bug)]
+
+
+async def test_who_activates_a_release_that_cannot_be_put_in_force_is_told(
+    start: Any, hello: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.author.project import Bundle
+    from engine.sense import Sense
+
+    runner = await start()
+    good = runner.core.state.release
+    rules = "rules:\n  other:\n    when:\n      event: other\n    message:\n      body: Hi\n"
+    bundle = Bundle({"rules/all.yaml": rules.encode()}, runner.config.policy)
+    with monkeypatch.context() as patch:
+        failing(patch, Sense, "use", lambda *args: True)
+        with pytest.raises(AuthorError, match="NOT_IN_FORCE"):
+            await runner.activate(bundle)
+    assert runner.core.state.release == good
+    await runner.activate(bundle)
+    assert runner.core.state.release == bundle.hash
