@@ -122,6 +122,14 @@ def test_min_inside_must_be_met_by_every_usable_fix(town, circle):
     assert t.at(100, 0) == [("enter", "cafe", 100)]
 
 
+def test_a_fix_in_between_cancels_a_pending_enter(town, circle):
+    t = town([circle()], SensePolicy(min_inside=60.0))
+    t.at(0, 0)
+    t.at(30, 100, accuracy=30.0)  # P is about one half
+    assert t.state() == {}
+    assert t.tick(500) == []
+
+
 def test_min_inside_runs_out_without_another_fix(town, circle):
     t = town([circle()], SensePolicy(min_inside=60.0))
     t.at(0, 500)
@@ -219,7 +227,7 @@ def test_a_fix_inside_within_twelve_hours_continues_the_visit_silently(town, cir
     t.tick(1900)
     assert t.at(5000, 0) == [("resumed", "cafe", 5000)]
     assert t.seen[-1].visit == 1_000_000
-    t.at(6000, 0)
+    assert t.at(6000, 0) == []
     t.at(7000, 0)
     t.at(8000, 0)  # the dwell of 3000 s passed unseen: skipped; that of 9000 s is still to come
     assert t.tick(9000) == [("dwell", "cafe", 9000)]
