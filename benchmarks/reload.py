@@ -30,7 +30,9 @@ def rewrite(folder: Path, count: int, words: str) -> None:
     """The first ``count`` rules say something else."""
     for start in range(0, count, PER_FILE):
         text = "".join(rule(n).replace("Campaign", words) for n in range(start, start + PER_FILE))
-        (folder / "rules" / f"r{start // PER_FILE:04}.yaml").write_text(f"rules:\n{text}")
+        file = folder / "rules" / f"r{start // PER_FILE:04}.yaml"
+        file.with_suffix(".new").write_text(f"rules:\n{text}")
+        file.with_suffix(".new").replace(file)
 
 
 async def in_force(server: Server, before: str) -> None:

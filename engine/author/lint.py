@@ -15,6 +15,7 @@ from engine.author import (
     lint_types,
     lint_unused,
 )
+from engine.author.collector import let_go, pieces_of
 from engine.author.crosscheck import Parts
 from engine.author.lint_scene import Scene
 from engine.errors import Finding
@@ -38,4 +39,8 @@ CHECKS: tuple[Check, ...] = (
 def lint(parts: Parts, today: date | None = None) -> list[Finding]:
     """All findings of all checks. ``today``: the project's date, without which nothing is said about what is over."""
     scene = Scene(parts, today)
-    return [finding for check in CHECKS for finding in check(scene)]
+    findings = [finding for check in CHECKS for finding in check(scene)]
+    pieces = pieces_of(*vars(scene).values())
+    del scene
+    let_go(pieces)
+    return findings

@@ -3,7 +3,9 @@ is a release together with a run-time fence set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from engine.author.collector import pieces_of
 from engine.compose import Composer
 from engine.decide import Plan, make_plans
 from engine.match import Matcher
@@ -56,6 +58,10 @@ class Compiled:
             list(everything.values()), matcher.dwells, (like or self).fences, matcher.crosses, matcher.approaches
         )
         return Compiled(self.release, fences, matcher, self.composer, runtime, self.authored, self.plans, self.rules)
+
+    def pieces(self) -> list[Any]:
+        """Its many parts, to be let go of one by one."""
+        return pieces_of(self.release.rules, self.matcher.rules, self.rules, self.plans)
 
     @property
     def place(self) -> str:

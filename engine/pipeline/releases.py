@@ -5,7 +5,7 @@ from collections.abc import MutableMapping, Sequence
 
 import structlog
 
-from engine.author.collector import paused
+from engine.author.collector import let_go, paused
 from engine.author.geojson import read_fences
 from engine.author.kept import Kept, Read
 from engine.author.project import Bundle, compile_bundle
@@ -114,8 +114,9 @@ class Releases:
         self.library[name] = compiled
         spare = [held for held in self.library if held != name and held not in needed]
         for held in spare[: max(0, len(self.library) - HELD)]:
-            del self.library[held]
+            pieces = self.library.pop(held).pieces()
             self.findings.pop(held, None)
+            asyncio.get_running_loop().run_in_executor(None, let_go, pieces)
 
 
 def compile_all(bundle: Bundle, new: bool = False, read: Read = read_fences) -> tuple[Compiled, list[Finding]]:

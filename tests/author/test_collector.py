@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from engine.author.collector import paused
+from engine.author.collector import let_go, paused, pieces_of
 
 
 def test_it_rests_inside_and_wakes_after_the_outermost_block():
@@ -61,3 +61,23 @@ def test_many_objects_are_set_aside_for_good():
         assert gc.get_freeze_count() - before >= len(kept)
     finally:
         gc.unfreeze()
+
+
+def test_things_are_let_go_of_one_by_one_and_what_others_hold_stays():
+    gone: list[int] = []
+
+    class Thing:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __del__(self) -> None:
+            gone.append(self.number)
+
+    several, named = [Thing(0), Thing(1)], {"a": Thing(2)}
+    mine = several[0]
+    pieces = pieces_of(several, named, "text", None)
+    del several, named
+    assert gone == [], "the pieces are held until it is their turn"
+    let_go(pieces)
+    assert gone == [2, 1]
+    assert mine.number == 0
