@@ -21,10 +21,10 @@ def refuse(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """A version that cannot load these releases."""
     real = releases.compile_all
 
-    def compile_all(bundle: Bundle, new: bool = False) -> Any:
+    def compile_all(bundle: Bundle, new: bool = False, *more: Any) -> Any:
         if bundle.hash in names:
             raise AuthorError([Finding("rules/all.yaml", 1, 1, "error", "OLD", "This is not known any more.")])
-        return real(bundle, new)
+        return real(bundle, new, *more)
 
     monkeypatch.setattr(releases, "compile_all", compile_all)
 
