@@ -14,6 +14,7 @@ from engine.sense.arithmetic import Bools, Floats, Ints
 NONE = -1  # no stay
 NEVER = 2**62  # no timer queued
 HELD = 6  # stays of a device that its row can hold
+MANY = 100_000  # rows from which less is kept in reserve: it is memory, and filling it holds up everybody
 STATE = 28  # bits of a fence's position; those above tell the state of a stay that is not simply inside
 
 
@@ -41,7 +42,8 @@ class Table:
         """Make room for so many more rows; they start fresh."""
         if self.size + rows <= self.capacity:
             return
-        self.capacity = max(64, self.size + rows, self.capacity + self.capacity // 2)
+        spare = self.capacity // (2 if self.capacity < MANY else 8)
+        self.capacity = max(64, self.size + rows, self.capacity + spare)
         table = np.empty(self.capacity, self.kind)
         _as_bytes(table)[: self.size] = self._bytes[: self.size]
         for name, (_, fresh) in self.columns.items():
