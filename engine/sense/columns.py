@@ -1,5 +1,6 @@
 """The state of all devices in columns: one row per device, one per stay in a fence; never an object per device."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
@@ -20,7 +21,8 @@ STATE = 28  # bits of a fence's position; those above tell the state of a stay t
 
 class Table:
     """Columns that grow together, kept row by row: what is known of one device lies side by side in memory. ``columns``
-    gives each its type and the value of a fresh row; those of many bytes come first."""
+    gives each its type and the value of a fresh row; those of many bytes come first. ``buffer``: the rows as bytes,
+    ``width`` each."""
 
     columns: ClassVar[Mapping[str, tuple[Any, float]]] = {}
     derived: ClassVar[frozenset[str]] = frozenset()  # not dumped: worked out anew
@@ -30,10 +32,12 @@ class Table:
         self.capacity = 0
         self.view: dict[str, Any] = {}  # the columns for plain reading and writing, one number at a time
         self.kind = np.dtype([(name, kind) for name, (kind, _) in self.columns.items()], align=True)
+        self.width = self.kind.itemsize
         self._set(np.zeros(0, self.kind))
 
     def _set(self, table: Any) -> None:
         self.table, self._bytes = table, _as_bytes(table)
+        self.buffer = table.view(np.uint8).data
         for name in self.columns:
             setattr(self, name, table[name])
             self.view[name] = table[name].data
@@ -97,12 +101,12 @@ class Devices(Table):
         "received": (np.float64, 0.0),
         "heard": (np.float64, np.nan),
         "timer": (np.float64, np.inf),
+        "told": (np.float64, -np.inf),
         "fixed": (np.float64, np.nan),
         "lat": (np.float64, np.nan),
         "lon": (np.float64, np.nan),
         "accuracy": (np.float64, np.nan),
         "stand_since": (np.float64, np.nan),
-        "told": (np.float64, -np.inf),
         "queued": (np.int64, NEVER),
         "stand_lat": (np.float32, np.nan),
         "stand_lon": (np.float32, np.nan),
@@ -111,8 +115,8 @@ class Devices(Table):
         "heading": (np.float32, np.nan),
         "altitude": (np.float32, np.nan),
         "battery": (np.float32, np.nan),
-        "head": (np.int32, NONE),
         "marks": (np.int32, NONE),
+        "head": (np.int32, NONE),
         "held": (np.dtype((np.int32, (HELD,))), NONE),
         "count": (np.int16, 0),
         "placed": (np.bool_, False),
@@ -181,6 +185,15 @@ class Devices(Table):
         timer = self.due_at(rows, silence)
         armed = timer < np.inf  # a device that was never heard of has no clock to reckon with
         return np.where(armed, timer - np.where(armed, self.at[rows], 0.0) + self.received[rows], np.inf)
+
+    def due_one(self, row: int, silence: float) -> float:
+        """The same for one row."""
+        own = self.view
+        timer = own["timer"][row]
+        if own["live"][row]:
+            timer = min(timer, own["heard"][row] + silence)
+        due: float = timer - own["at"][row] + own["received"][row] if timer < math.inf else math.inf
+        return due
 
 
 class Chained(Table):

@@ -1,6 +1,8 @@
 """Devices off the columns while something happens to them, and back with their timers set."""
 
 import math
+from struct import Struct
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +11,11 @@ from engine.sense.columns import HELD, NONE, STATE, Chained, Devices, Marks, Sta
 from engine.sense.machine import PLAIN, QUIET, Device, Machine, Mark, Stay
 from engine.sense.timers import TimerQueue
 
+_CLOCK = Struct("=5d")  # at, received, heard, timer, told
+_STAYS = Struct(f"=i{HELD}ih??")  # head, held, count, placed, live
+_STAY = Struct("=2d2ihb")  # as the columns of ``Stays``
+_FREE = [(NONE,) * (HELD - count) for count in range(HELD + 1)]
+
 
 class Shelf:
     """Takes devices out and puts them back, one at a time."""
@@ -16,28 +23,23 @@ class Shelf:
     def __init__(self, devices: Devices, stays: Stays, marks: Marks) -> None:
         self.devices, self.stays, self.marks = devices, stays, marks
         self.queue = TimerQueue(devices)
+        fields: Any = devices.kind.fields
+        self._tail: int = fields["head"][1]
 
     def take(self, row: int) -> Device:
         """The device as an object, its stays in fence order."""
-        own, kept = self.devices.view, self.stays.view
-        device = Device(
-            row, self.devices.ids[row], own["at"][row], own["received"][row], own["heard"][row], own["placed"][row]
-        )
-        device.told = own["told"][row]
-        stay = own["head"][row]
+        devices, kept, width, base = self.devices, self.stays.buffer, self.stays.width, row * self.devices.width
+        at, received, heard, _, told = _CLOCK.unpack_from(devices.buffer, base)
+        found = _STAYS.unpack_from(devices.buffer, base + self._tail)
+        device = Device(row, devices.ids[row], at, received, heard, found[-2])
+        device.told = told
+        stay = found[0]
         while stay != NONE:
+            visit, since, fence, after, dwell, state = _STAY.unpack_from(kept, stay * width)
             device.rows.append(stay)
-            device.stays.append(
-                Stay(
-                    kept["fence"][stay],
-                    kept["state"][stay],
-                    kept["visit"][stay],
-                    kept["since"][stay],
-                    kept["dwell"][stay],
-                )
-            )
-            stay = kept["next"][stay]
-        mark = own["marks"][row]
+            device.stays.append(Stay(fence, state, visit, since, dwell))
+            stay = after
+        mark = devices.view["marks"][row]
         if mark != NONE:
             self._marks_of(device, mark)
         return device
@@ -52,39 +54,38 @@ class Shelf:
 
     def put(self, device: Device, machine: Machine) -> None:
         """Write it back."""
-        stays, own, row = device.stays, self.devices.view, device.row
-        own["at"][row], own["received"][row] = device.at, device.received
-        own["heard"][row], own["placed"][row], own["told"][row] = device.heard, device.placed, device.told
+        stays, devices, row = device.stays, self.devices, device.row
         timer, live = math.inf, False
         for stay in stays:
             if stay.state not in QUIET:
                 live, due = True, machine.due(stay)
                 timer = due if due < timer else timer
-        own["timer"][row], own["live"][row], own["head"][row] = timer, live, self._keep(device)
+        count, base, head = len(stays), row * devices.width, self._keep(device)
+        held = [s.fence if s.state in PLAIN else s.fence | s.state << STATE for s in stays] if count <= HELD else []
+        _CLOCK.pack_into(devices.buffer, base, device.at, device.received, device.heard, timer, device.told)
+        tail = base + self._tail
+        _STAYS.pack_into(devices.buffer, tail, head, *held, *_FREE[len(held)], count, device.placed, live)
         if device.marks or device.mark_rows:
-            own["marks"][row] = self._keep_marks(device)
-        held, room = own["held"], len(stays) if len(stays) <= HELD else 0
-        for k in range(room):
-            stay = stays[k]
-            held[row, k] = stay.fence if stay.state in PLAIN else stay.fence | stay.state << STATE
-        for k in range(room, min(own["count"][row], HELD)):
-            held[row, k] = NONE
-        own["count"][row] = len(stays)
-        if stays:
-            self.arm(row, machine.policy.silence)
+            devices.view["marks"][row] = self._keep_marks(device)
+        if timer != math.inf or live:
+            timer = min(timer, device.heard + machine.policy.silence) if live else timer
+            self.queue.arm_one(row, timer - device.at + device.received)
 
     def _keep(self, device: Device) -> int:
         """Write the stays back; where the first one is."""
-        rows, after = _room(self.stays, device.rows, len(device.stays)), NONE
-        kept = self.stays.view
-        for at, stay in zip(reversed(rows), reversed(device.stays), strict=True):
-            kept["fence"][at], kept["next"][at], kept["state"][at] = stay.fence, after, stay.state
-            kept["dwell"][at], kept["visit"][at], kept["since"][at] = stay.dwell, stay.visit, stay.since
+        stays, rows, after = device.stays, device.rows, NONE
+        if len(rows) != len(stays):
+            _room(self.stays, rows, len(stays))
+        kept, width = self.stays.buffer, self.stays.width
+        for k in range(len(stays) - 1, -1, -1):
+            stay, at = stays[k], rows[k]
+            _STAY.pack_into(kept, at * width, stay.visit, stay.since, stay.fence, after, stay.dwell, stay.state)
             after = at
         return after
 
     def _keep_marks(self, device: Device) -> int:
-        rows, after = _room(self.marks, device.mark_rows, len(device.marks)), NONE
+        rows, after = device.mark_rows, NONE
+        _room(self.marks, rows, len(device.marks))
         kept = self.marks.view
         for at, mark in zip(reversed(rows), reversed(device.marks), strict=True):
             kept["fence"][at], kept["next"][at] = mark.fence, after
@@ -128,11 +129,8 @@ class Shelf:
         held[there] = np.where(fence == NONE, NONE, fence | state << STATE)
 
 
-def _room(table: Chained, rows: list[int], wanted: int) -> list[int]:
+def _room(table: Chained, rows: list[int], wanted: int) -> None:
     """So many rows, those of before among them; what is too many is given back."""
-    if len(rows) == wanted:
-        return rows
     rows.extend(table.fresh() for _ in range(len(rows), wanted))
     while len(rows) > wanted:
         table.release(rows.pop())
-    return rows

@@ -87,7 +87,7 @@ class Single:
         if usable:
             own["heard"][row], own["placed"][row] = at, True
         if own["head"][row] != NONE:
-            self.shelf.arm(row, self.policy.silence)
+            self.shelf.queue.arm_one(row, self.shelf.devices.due_one(row, self.policy.silence))
 
     def _sense(
         self,

@@ -15,6 +15,8 @@ import numpy as np
 from engine.sense.arithmetic import Floats, Ints
 from engine.sense.columns import NEVER, Devices
 
+_FEW = 24  # rows up to which arrays do not pay
+
 
 class Soonest(NamedTuple):
     """The earliest timer: whose, when (journal time), and under which silence."""
@@ -40,8 +42,19 @@ class TimerQueue:
         sooner = (due < self._devices.queued[rows]).nonzero()[0]  # NEVER is beyond any time
         if not len(sooner):
             return
-        for row, at in zip(rows[sooner].tolist(), due[sooner].tolist(), strict=True):
-            self.arm_one(row, at)
+        rows, due = rows[sooner], due[sooner]
+        if len(rows) <= _FEW:
+            for row, at in zip(rows.tolist(), due.tolist(), strict=True):
+                self.arm_one(row, at)
+            return
+        buckets = np.floor(np.minimum(due, float(NEVER))).astype(np.int64)
+        rows, buckets = rows[(some := buckets < self._devices.queued[rows])], buckets[some]
+        self._devices.queued[rows] = buckets
+        order = np.argsort(buckets, kind="stable")
+        rows, buckets = rows[order].astype(np.int32), buckets[order]
+        ends = np.append((buckets[1:] != buckets[:-1]).nonzero()[0] + 1, len(rows)).tolist()
+        for start, end in zip([0, *ends], ends, strict=False):
+            self._bucket(int(buckets[start])).frombytes(rows[start:end].tobytes())
 
     def arm_one(self, row: int, due: float) -> None:
         """The same for one row."""
@@ -53,46 +66,66 @@ class TimerQueue:
 
     def _put(self, row: int, bucket: int) -> None:
         self._devices.view["queued"][row] = bucket
+        self._bucket(bucket).append(row)
+
+    def _bucket(self, bucket: int) -> "array[int]":
         rows = self._buckets.get(bucket)
         if rows is None:
             rows = self._buckets[bucket] = array("i")
             heapq.heappush(self._order, bucket)
-        rows.append(row)
+        return rows
 
-    def _settle(self, silence: float) -> tuple[Ints, Floats]:
+    def _settle(self, silence: float) -> tuple[list[int], list[float]]:
         """The soonest bucket with its rows and their true times, after moving on what is due later."""
-        devices = self._devices
         while self._order:
             bucket = self._order[0]
-            rows = np.frombuffer(self._buckets.pop(bucket), np.int32).astype(np.int64)
-            rows = np.unique(rows[devices.queued[rows] == bucket])
-            due = devices.due(rows, silence)
-            later = np.floor(np.minimum(due, float(NEVER))) > bucket
-            devices.queued[rows[later]] = NEVER
-            heapq.heappop(self._order)
-            self.arm(rows[later], due[later])
-            rows, due = rows[~later], due[~later]
-            if len(rows):
-                self._buckets[bucket] = array("i", rows.tolist())
-                heapq.heappush(self._order, bucket)
+            held = self._buckets.pop(bucket)
+            rows, due = (self._few if len(held) <= _FEW else self._many)(held, bucket, silence)
+            if rows:
+                self._buckets[bucket] = array("i", rows)
                 return rows, due
-        return np.zeros(0, np.int64), np.zeros(0)
+            heapq.heappop(self._order)
+        return [], []
+
+    def _few(self, held: "array[int]", bucket: int, silence: float) -> tuple[list[int], list[float]]:
+        devices, queued = self._devices, self._devices.view["queued"]
+        rows, times = [], []
+        for row in sorted(set(held)):
+            if queued[row] == bucket:
+                due = devices.due_one(row, silence)
+                if due >= bucket + 1:
+                    queued[row] = NEVER
+                    self.arm_one(row, due)
+                else:
+                    rows.append(row)
+                    times.append(due)
+        return rows, times
+
+    def _many(self, held: "array[int]", bucket: int, silence: float) -> tuple[list[int], list[float]]:
+        devices, rows = self._devices, np.unique(np.frombuffer(held, np.int32)).astype(np.int64)
+        rows = rows[devices.queued[rows] == bucket]
+        due = devices.due(rows, silence)
+        later = due >= bucket + 1
+        devices.queued[rows[later]] = NEVER
+        self.arm(rows[later], due[later])
+        return rows[~later].tolist(), due[~later].tolist()
 
     def earliest(self, silence: float) -> float | None:
         """Journal time of the earliest timer. Asked again while it stands, only its own row is looked at."""
         held = self._soonest
-        if held is not None and held.silence == silence and self._due(held.row, silence) == held.due:
+        if held is not None and held.silence == silence and self._devices.due_one(held.row, silence) == held.due:
             return held.due
         self._soonest = None
         rows, due = self._settle(silence)
-        if not len(due):
+        if not rows:
             return None
-        first = int(due.argmin())
-        self._soonest = Soonest(int(rows[first]), float(due[first]), silence)
+        first = min(range(len(due)), key=due.__getitem__)
+        self._soonest = Soonest(rows[first], due[first], silence)
         return self._soonest.due
 
-    def _due(self, row: int, silence: float) -> float:
-        return float(self._devices.due(np.array([row]), silence)[0])
+    def soonest(self) -> float:
+        """Journal time of the earliest timer as far as it is remembered: who comes sooner must say so by ``arm``."""
+        return -math.inf if self._soonest is None else self._soonest.due
 
     def pop(self, received: float, silence: float) -> list[int]:
         """Rows whose earliest timer is due at or before ``received``; they leave the queue until armed again."""
@@ -101,10 +134,12 @@ class TimerQueue:
         if soonest is None or soonest > received:
             return taken
         self._soonest = None
+        queued = self._devices.view["queued"]
         while True:
             rows, due = self._settle(silence)
-            ready = due <= received
-            if not ready.any():
+            ready = [row for row, at in zip(rows, due, strict=True) if at <= received]
+            if not ready:
                 return taken
-            taken.extend(rows[ready].tolist())
-            self._devices.queued[rows[ready]] = NEVER
+            taken += ready
+            for row in ready:
+                queued[row] = NEVER
