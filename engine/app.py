@@ -23,6 +23,7 @@ from engine.model.moment import Effects, Notification
 from engine.pipeline.runner import Runner
 from engine.pipeline.state import STAGED
 from engine.schedule import Chore, scheduler, schedules_of
+from engine.sense import fast
 from engine.simulate.personas import load_personas
 from engine.simulate.sandbox import SPEED, sandbox_config, sandbox_start
 from engine.simulate.stream import simulate
@@ -59,6 +60,7 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
     data = Path(config.paths.data)
     keyring = keys.Keyring.open(data, environ)
     keys.must_be_loopback(config, keyring)
+    await asyncio.to_thread(fast.load)  # before anybody waits: the first time it compiles
     async with AsyncExitStack() as stack:
         store = open_store(config, clock)
         stack.push_async_callback(store.close)

@@ -28,8 +28,12 @@ class Depths:
         self._width, self._height = index.half_width * east / _HALF, height * north / _HALF
         diagonal = np.sqrt(self._width * self._width + self._height * self._height) * GRID
         self._unit: Floats = np.where(kept, diagonal / _STEPS, 0.0)
-        self._bounds = np.zeros(len(lat) * GRID * GRID, np.int8)
-        self._views = (self._unit.data, self._bounds.data, self._width.data, self._height.data)
+        self.bounds = np.zeros(len(lat) * GRID * GRID, np.int8)
+        self._views = (self._unit.data, self.bounds.data, self._width.data, self._height.data)
+
+    def cells(self) -> tuple[Floats, Floats, Floats]:
+        """Per fence: a step of the bounds (zero where none are kept), and how wide and high a cell is, in metres."""
+        return self._unit, self._width, self._height
 
     def look(self, fences: Ints, u: Floats, v: Floats) -> tuple[Ints, Floats]:
         """The cell each pair falls into, and the bound there. ``u``, ``v``: where in the box, −1 to 1."""
@@ -38,7 +42,7 @@ class Depths:
         cells += fences * GRID
         cells *= GRID
         cells += x
-        return cells, self._bounds[cells] * self._unit[fences]
+        return cells, self.bounds[cells] * self._unit[fences]
 
     def learn(self, fences: Ints, cells: Ints, u: Floats, v: Floats, metres: Floats) -> None:
         """Keep what the signed distances of these pairs tell of their cells."""
@@ -47,10 +51,10 @@ class Depths:
         x = (np.abs((u + 1.0) * _HALF - (cells & (GRID - 1)) - 0.5) + 0.5) * self._width[fences]
         y = (np.abs((v + 1.0) * _HALF - (cells // GRID & (GRID - 1)) - 0.5) + 0.5) * self._height[fences]
         room = np.abs(metres) * 0.99 - 0.1 - np.sqrt(x * x + y * y) * 1.01
-        gained = ((room > unit * (np.abs(self._bounds[cells]) + 1.0)) & (unit > 0.0)).nonzero()[0]
+        gained = ((room > unit * (np.abs(self.bounds[cells]) + 1.0)) & (unit > 0.0)).nonzero()[0]
         if len(gained):
             steps = np.minimum(room[gained] / unit[gained], 127.0)
-            self._bounds[cells[gained]] = np.where(metres[gained] > 0.0, steps, -steps).astype(np.int8)
+            self.bounds[cells[gained]] = np.where(metres[gained] > 0.0, steps, -steps).astype(np.int8)
 
     def look_one(self, fence: int, u: float, v: float) -> tuple[int, float]:
         """``look`` for one pair."""

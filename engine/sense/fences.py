@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 from weakref import ref
 
 import numpy as np
@@ -33,8 +35,20 @@ def _sigmas(mass: float) -> float:
     return math.sqrt(-2.0 * math.log(min(max(mass, 1e-300), 1.0)))
 
 
+_BOX = ("lon", "lat", "half_width", "half_height")
+_CELL = ("unit", "wide", "high")
+_OWN = ("grow", "radius", "east", "north", "kind", "seam")
+_GROUND = np.dtype(
+    [(name, np.float64) for name in (*_BOX, "across", "up", *_CELL, *_OWN[:4])]
+    + [("first", np.int32), ("rows", np.int32), ("kind", np.int8), ("chain", np.int8), ("seam", np.bool_)],
+    align=True,
+)
+
+
 class FenceSet:
     """Immutable, compiled geometry. Fences are numbered in the order of their ids."""
+
+    grounded = False  # whether the kernels are in use, and what they need is to be made ready when compiling
 
     def __init__(
         self, fences: Sequence[Fence], dwells: Mapping[str, tuple[float, ...]], like: "FenceSet | None" = None
@@ -87,7 +101,23 @@ class FenceSet:
         never entered. What ``like`` has compiled of the same fences is taken from there."""
         made = cls(fences, dwells or {}, like)
         made._watch(crosses, approaches or {})
+        if cls.grounded:
+            made.ground  # noqa: B018  (nobody is to wait for it later)
         return made
+
+    @cached_property
+    def ground(self) -> tuple[Any, ...]:
+        """What the kernels need to know: a row per fence, the index, bounds, and chains."""
+        index, chains, depths = self.index, self._chains, self.depths
+        table = np.zeros(len(self.ids), _GROUND)
+        columns: dict[str, Any] = {name: getattr(index, name) for name in _BOX}
+        columns |= zip(("across", "up"), index.stretch(), strict=True)
+        columns |= zip(_CELL, depths.cells(), strict=True)
+        columns |= {name: getattr(self, f"_{name}") for name in _OWN}
+        columns |= {"first": chains.first, "rows": chains.rows, "chain": chains.kind}
+        for name, column in columns.items():
+            table[name] = column
+        return table, *index.parts(), depths.bounds, tuple(chains.x), tuple(chains.y)
 
     def _watch(self, crosses: Collection[str], approaches: Mapping[str, tuple[float, ...]]) -> None:
         """What only some fences need: by position."""
@@ -222,8 +252,10 @@ class FenceSet:
         """From parity and metres to the nearest edge to inside or not (exactly) and signed metres to the border."""
         area, grow = self._kind[fences] == AREA, self._grow[fences]
         inside &= area
-        for k in (area & (metres < ROUNDING)).nonzero()[0]:
-            inside[k] = shapely.intersects_xy(self._area(int(fences[k])), points.lon[k], points.lat[k])
+        unsure = (area & (metres < ROUNDING)).nonzero()[0]
+        if len(unsure):
+            areas = np.array([self._area(fence) for fence in fences[unsure].tolist()], object)
+            inside[unsure] = shapely.intersects_xy(areas, points.lon[unsure], points.lat[unsure])
         for k in ((np.abs(points.lat) > PLANE) | self._seam[fences]).nonzero()[0]:
             metres[k] = self._in_space(int(fences[k])).distance(float(points.lon[k]), float(points.lat[k]))
         signed = np.where(inside, metres, -metres)

@@ -6,6 +6,7 @@ and a point looks into one cell per grid in use. Cells wrap around the Earth.
 
 import math
 from bisect import bisect_left
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from engine.sense.arithmetic import Bools, Floats, Ints, wrap
 
 _FINEST = 24  # cells of 2.4 m
 _LAST = 2**62
+MIX = np.int64(-7046029254386353131)
 
 
 class BoxIndex:
@@ -55,6 +57,27 @@ class BoxIndex:
         x = (west[owner] + nth % wide[owner]) & (cells[owner] - 1)
         y = south[owner] + nth // wide[owner]
         return _key(level[owner], x, y), live[owner]
+
+    def stretch(self) -> tuple[Floats, Floats]:
+        """By what a distance from the middle is multiplied to be ±1 at the sides of the box: across, up."""
+        return self._boxes[:, 2], self._boxes[:, 3]
+
+    def parts(self) -> tuple[Any, ...]:
+        """Keys of cells in use, their slots, where the members of each begin (and the last end), members, levels."""
+        starts = np.append(self._starts, len(self._members))
+        return self._keys[:-1], self.slots(), starts, self._members, self.levels
+
+    def slots(self) -> Any:
+        """Positions of the keys by their hash, open addressing; NONE where there is none."""
+        keys = self._keys[:-1]
+        slots = np.full(1 << max(2 * len(keys), 2).bit_length(), -1, np.int32)
+        pending, at = np.arange(len(keys)), mixed(keys) & (len(slots) - 1)
+        while len(pending):
+            free = slots[at] < 0
+            slots[at[free]] = pending[free]
+            lost = slots[at] != pending
+            pending, at = pending[lost], (at[lost] + 1) & (len(slots) - 1)
+        return slots
 
     def holds(self, fences: Ints, lon: Floats, lat: Floats) -> Bools:
         """Whether each fence's box holds each point (pairwise)."""
@@ -119,6 +142,13 @@ class BoxIndex:
         across = np.abs(wrap(lon - self.lon)) <= self.half_width + degrees_east
         found = across & (np.abs(lat - self.lat) <= self.half_height + degrees_north) & (self.half_width >= 0.0)
         return np.flatnonzero(found)
+
+
+def mixed(keys: Ints) -> Ints:
+    """Where keys are first looked for."""
+    keys = keys * MIX
+    spread: Ints = keys ^ (keys >> 29)
+    return spread
 
 
 def _key(level: Ints, x: Ints, y: Ints) -> Ints:

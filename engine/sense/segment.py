@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from struct import error
 from typing import Any
 
@@ -13,15 +14,14 @@ from engine.model.signal import Signal
 from engine.sense.approaching import Marked
 from engine.sense.arithmetic import Bools, Floats, Ints, wrap
 from engine.sense.columns import HELD, NONE, STATE, Devices, packed
+from engine.sense.fast import Swift, Told, judged
 from engine.sense.fixes import Fixes
-from engine.sense.machine import ENTERING, ENTERING_FIRST, LEAVING, UNKNOWN, Evidence
+from engine.sense.machine import Evidence
 from engine.sense.single import PLACE, Single
 from engine.sense.stops import settle
-from engine.sense.verdict import AWAY, COMING, EITHER, INSIDE, LOST, Judge, Pairs
+from engine.sense.verdict import KNOWN, Judge, Pairs
 
 _FENCE = (1 << STATE) - 1
-_KNOWN = np.full(8, EITHER)  # by the state of a stay
-_KNOWN[[0, LEAVING, ENTERING, ENTERING_FIRST, UNKNOWN]] = INSIDE, AWAY, COMING, COMING, LOST
 
 
 class Segment:
@@ -43,12 +43,16 @@ class Segment:
         self.fix = self.lat == self.lat
         self.usable = self.fix & (self.precise <= policy.max_accuracy)
         self.index = self.usable.nonzero()[0]
-        self.fixes = Fixes(*self._usable(self.lon, self.lat, self.precise))
         self.late = self.at < self.own["at"]
         self.tangled = np.zeros(0, np.int64)  # signals whose device goes back in time within the segment
         self._order()
         self._seen: dict[int, dict[int, Evidence]] = {}
         self._unclear: Bools = self.late
+
+    @cached_property
+    def fixes(self) -> Fixes:
+        """The usable fixes."""
+        return Fixes(*self._usable(self.lon, self.lat, self.precise))
 
     def _usable(self, *columns: Any) -> Any:
         """The part of columns that tells of usable fixes."""
@@ -76,13 +80,9 @@ class Segment:
 
     def stirred(self, devices: Devices, single: Single) -> Bools:
         """Signals that need the state machine: all of every device to which anything may happen."""
-        own = self.own
-        unclear = own["heard"] + self.policy.silence <= self.at
-        unclear &= own["live"]
-        unclear |= own["count"] > HELD
-        marks = own["timer"] <= self.at
-        marks |= unclear
-        for k, fence, evidence in self._evidence(single.judge):
+        self._devices = devices
+        marks, unclear, found = self._columns(single) if single.swift is None else self._swept(single.swift, single)
+        for k, fence, evidence in found:
             self._seen.setdefault(k, {})[fence] = evidence
         marks[list(self._seen)] = True
         if single.travelled and len(self.index):
@@ -94,6 +94,21 @@ class Segment:
         self._unclear = unclear | self.again
         return marks
 
+    def _columns(self, single: Single) -> tuple[Bools, Bools, list[Told]]:
+        """Signals that timers stir, those of which it is not clear what their fixes say, and what the others say."""
+        own = self.own
+        unclear = own["heard"] + self.policy.silence <= self.at
+        unclear &= own["live"]
+        unclear |= own["count"] > HELD
+        return unclear | (own["timer"] <= self.at), unclear, self._evidence(single.judge)
+
+    def _swept(self, swift: Swift, single: Single) -> tuple[Bools, Bools, list[Told]]:
+        """The same by the kernels."""
+        flags = np.empty(self.size, np.uint8)
+        place = self.lat, self.lon, self.precise
+        found, left = swift.sweep(self.rows, self.at, *place, self._devices, flags)
+        return flags > 0, flags > 1, found + judged(left, *place, single.judge)
+
     def _evidence(self, judge: Judge) -> list[tuple[int, int, Evidence]]:
         """What the fixes say of fences that could change something, stays being as they were before the segment."""
         if not len(self.index):
@@ -104,17 +119,15 @@ class Segment:
         theirs = held.take(at, axis=0)
         pair, slot = ((theirs & _FENCE) == fences[:, None]).nonzero()
         known = np.zeros(len(at), np.int64)
-        known[pair] = _KNOWN[theirs[pair, slot] >> STATE]
+        known[pair] = KNOWN[theirs[pair, slot] >> STATE]
         cells, bound = judge.fences.depths.look(fences, u, v)
-        beyond = np.bincount(at[pair], minlength=len(held)) < count
-        if np.count_nonzero(beyond):  # stays in fences whose box does not hold the fix
-            of, slot = ((held != NONE) & beyond[:, None]).nonzero()
+        beyond = np.arange(HELD) < count[:, None]
+        beyond[at[pair], slot] = False
+        of, slot = beyond.nonzero()
+        if len(of):  # stays in fences whose box does not hold the fix
             fence = held[of, slot].astype(np.int64)
-            state = _KNOWN[fence >> STATE]
-            fence &= _FENCE
-            away = ~index.holds(fence, fixes.lon[of], fixes.lat[of])
-            at, fences = np.concatenate([at, of[away]]), np.concatenate([fences, fence[away]])
-            known = np.concatenate([known, state[away]])
+            at, fences = np.concatenate([at, of]), np.concatenate([fences, fence & _FENCE])
+            known = np.concatenate([known, KNOWN[fence >> STATE]])
             bound = np.concatenate([bound, np.zeros(len(at) - len(bound))])
         found = judge.many(fixes, Pairs(at, fences, known, bound, cells, u, v))
         at = self.index[[fix for fix, _, _ in found]] if found else self.index[:0]
@@ -150,9 +163,14 @@ class Segment:
             found.append(single.approaches.stirred(self.fixes, speed, owner[there], marked))
         return np.concatenate(found)
 
-    def settle(self, devices: Devices) -> Ints:
-        """Move on the clocks and places of devices that come once; their rows."""
-        keep = ~(self.late | self.again)
+    def settle(self, devices: Devices, skip: Bools, swift: Swift | None, soon: float) -> Ints:
+        """Move on the clocks and places of devices, but for signals to ``skip``; rows whose timers may come
+        sooner (``soon``: than the next one)."""
+        if swift is not None:
+            given = np.stack([self.accuracy, self.speed, self.heading, self.altitude, self.battery])
+            columns = self.received, self.lat, self.lon, self.precise, given, devices
+            return swift.settle(self.rows, self.at, *columns, skip | self.late, soon)
+        keep = ~(self.late | skip)
         whole = bool(keep.all())
         index = keep.nonzero()[0]
 
@@ -172,7 +190,8 @@ class Segment:
         for name, column in (("fixed", at), *places.items()):
             np.copyto(own[name], column, casting="same_kind", where=fix)
         devices.put(rows, own)
-        return rows
+        busy: Ints = rows[own["head"] != NONE]
+        return busy
 
     def seen(self, k: int) -> dict[int, Evidence] | None:
         """What that signal's fix says of fences, as far as it matters; None: not known."""

@@ -59,16 +59,17 @@ class Sense:
             return self._one_by_one(signals, received)
         self._past = Past(signals, self.policy, segment.rows, segment.own)
         self._single.late += int(np.count_nonzero(segment.late & ~stirred))
-        again, out = segment.again, list[Transition]()
-        for k in (stirred | again & ~segment.late).nonzero()[0].tolist():
+        again, swift, out = segment.again, self._single.swift, list[Transition]()
+        alone = stirred & again if swift is not None else again  # one by one, their places too
+        for k in (stirred | alone & ~segment.late).nonzero()[0].tolist():
             seen = segment.seen(k) if stirred[k] else {}
             if not self._apply(int(segment.rows[k]), signals[k], received[k], k, out, seen, bool(again[k])):
                 segment.late[k] = True  # what failed moves nothing
         try:
-            self._arm(segment.settle(self._devices))
+            self._arm(segment.settle(self._devices, alone, swift, self._shelf.queue.soonest()))
         except Exception as error:
             self._failed(-1, "", error)
-            for k in (~(segment.late | again)).nonzero()[0].tolist():
+            for k in (~(segment.late | alone)).nonzero()[0].tolist():
                 if stirred[k]:
                     self._single._place(int(segment.rows[k]), signals[k])
                 else:
@@ -111,10 +112,10 @@ class Sense:
             raise error
         self.faults.append((record, device, error))
 
-    def _arm(self, rows: Ints) -> None:
+    def _arm(self, busy: Ints) -> None:
         """See to it that the timers of these devices are looked at in time."""
-        busy = rows[self._devices.head[rows] != NONE]
-        self._shelf.queue.arm(busy, self._devices.due(busy, self.policy.silence))
+        if len(busy):
+            self._shelf.queue.arm(busy, self._devices.due(busy, self.policy.silence))
 
     # ------------------------------------------------------------------ time
 

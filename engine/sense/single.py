@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from engine.model.release import SensePolicy
 from engine.model.signal import Reported, Signal, Transition
+from engine.sense import fast
 from engine.sense.approaching import Approaches
 from engine.sense.columns import HELD, NONE, STATE
 from engine.sense.crossing import Way, Ways
@@ -33,7 +34,7 @@ class Single:
     def bind(self, fences: FenceSet, policy: SensePolicy) -> None:
         """Sense by other fences or another policy from here on."""
         self.fences, self.policy = fences, policy
-        self.judge = Judge(fences, policy)
+        self.judge, self.swift = Judge(fences, policy), fast.swift(fences, policy)
         self.machine = Machine(policy, fences.ids, fences.dwells, fences.hours, fences.silent)
         self.ways, self.approaches = Ways(fences, self.judge), Approaches(fences, self.judge)
         self.travelled = bool(fences.crossed or fences.approached)
@@ -171,6 +172,13 @@ class Single:
 
     def _look(self, row: int, device: Device | None, fix: Fix) -> dict[int, Evidence]:
         """What the fix says of every fence about which it could change something."""
+        if device is None and self.swift is not None and self.judge.limits.enter > 0.5:
+            told, left = self.swift.look(row, fix, self.shelf.devices)
+            seen = {fence: evidence for _, fence, evidence in told}
+            for _, fence, state in left:
+                if (evidence := self.judge.one(fix, fence, state if state <= INSIDE else EITHER)) is not None:
+                    seen[fence] = evidence
+            return seen
         known = {}
         if device is not None:
             known = {stay.fence: INSIDE if stay.state in PLAIN else EITHER for stay in device.stays}

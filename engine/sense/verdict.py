@@ -12,12 +12,14 @@ from engine.sense.arithmetic import Bools, Floats, Ints
 from engine.sense.chains import Band
 from engine.sense.fences import AREA, CIRCLE, LOCAL, NOTHING, PLANE, ROUNDING, TOUCHING, FenceSet
 from engine.sense.fixes import Fixes
-from engine.sense.machine import Evidence
+from engine.sense.machine import ENTERING, ENTERING_FIRST, LEAVING, UNKNOWN, Evidence
 from engine.sense.mass import REACH, SIGMA_PER_ACCURACY, circle_mass, near_lost
 
 # What is known of a pair before it is judged: no stay, simply inside, or anything else. Of some else it is known what
 # changes nothing: being out while leaving, in while entering, neither while lost.
 OUTSIDE, INSIDE, EITHER, AWAY, COMING, LOST = range(6)
+KNOWN: Ints = np.full(8, EITHER)  # by the state of a stay
+KNOWN[[0, LEAVING, ENTERING, ENTERING_FIRST, UNKNOWN]] = INSIDE, AWAY, COMING, COMING, LOST
 
 
 class Thresholds:

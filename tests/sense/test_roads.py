@@ -1,0 +1,132 @@
+"""Three roads to one result: one signal at a time, columns, and columns with compiled kernels where numba is there."""
+
+import math
+import random
+import sys
+
+import pytest
+
+from engine.model.fence import Circle, Corridor, Fence, Polygons
+from engine.model.release import SensePolicy
+from engine.model.signal import Reported, Signal
+from engine.sense import FenceSet, Sense, fast
+
+LAT, LON = 48.85, 2.35
+PLACES = ((LON, LAT), (179.9995, -16.5), (30.0, 84.0))
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch):
+    """The kernels, in use for this test alone."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(fast, "kernels", None)
+    monkeypatch.setattr(FenceSet, "grounded", False)
+    assert fast.load()
+    return fast.kernels
+
+
+def star(rng: random.Random, lon: float, lat: float, metres: float, vertices: int) -> tuple:
+    ring = []
+    for k in range(vertices):
+        angle, radius = 2 * math.pi * k / vertices, metres * rng.uniform(0.4, 1.2)
+        east = 111_000 * math.cos(math.radians(lat))
+        ring.append((lon + radius * math.cos(angle) / east, lat + radius * math.sin(angle) / 111_000))
+    return (*ring, ring[0])
+
+
+def fences(rng: random.Random) -> list[Fence]:
+    found = []
+    for place, (lon, lat) in enumerate(PLACES):
+        for k in range(24 if place == 0 else 4):
+            x, y = lon + rng.gauss(0, 0.004), lat + rng.gauss(0, 0.003)
+            size, vertices = rng.choice([20.0, 90.0, 300.0]), rng.choice([3, 5, 20, 40, 150])
+            shape = rng.choice(
+                [
+                    Circle(x, y, size),
+                    Corridor(((x, y), (x + 0.003, y + 0.001)), size / 3),
+                    *[Polygons(((star(rng, x, y, size, vertices),),))] * 3,
+                    Polygons(((star(rng, x, y, size, vertices), star(rng, x, y, size * 0.25, 5)[::-1]),)),
+                ]
+            )
+            catchment = rng.choice([0.0, 0.0, 0.0, 30.0])
+            found.append(Fence(f"{place}-{k:02}", shape, catchment=catchment, dwell=rng.choice([(), (45.0,)])))
+    return found
+
+
+def journey(seed: int, batches: int) -> list[tuple[list[Signal], float]]:
+    """Batches of signals of thirty devices: walks, jumps, late ones, repeated ones, bad ones, reports."""
+    rng, now = random.Random(seed), 1_000_000.0
+    places, made = {}, []
+    for batch in range(batches):
+        now += rng.choice([5.0, 20.0, 40.0, 700.0])
+        signals = []
+        for k in range(rng.choice([1, 3, 20, 60])):
+            device = rng.randrange(30)
+            lon, lat = (
+                PLACES[rng.choices([0, 1, 2], [20, 3, 1])[0]] if rng.random() < 0.1 else places.get(device, PLACES[0])
+            )
+            lon, lat = lon + rng.gauss(0, 0.0006), lat + rng.gauss(0, 0.0004)
+            places[device] = lon, lat
+            fix = {
+                "lat": lat,
+                "lon": (lon + 180) % 360 - 180,
+                "accuracy": rng.choice([None, 0.0, 5.0, 18.0, 60.0, 4e3]),
+            }
+            if rng.random() < 0.06:
+                fix = {"event": "open", "battery": rng.random()}
+            told = Reported(rng.choice(["enter", "exit"]), f"0-{rng.randrange(26):02}") if rng.random() < 0.02 else None
+            at, speed = now - rng.choice([0.0, 0.0, 1.0, 9.0, 60.0]), rng.choice([None, 1.25])
+            signals.append(Signal(f"d{device}", at, batch * 100 + k, reported=told, speed=speed, **fix))
+        made.append((signals, now))
+    return made
+
+
+def play(seed: int, policy: SensePolicy, few: int, wants: dict) -> tuple:
+    """Everything that can be seen, and the state as bytes."""
+    compiled = FenceSet.compile(fences(random.Random(seed)), **wants)
+    sense = Sense(policy)
+    sense.use(compiled, policy)
+    seen: list = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.sense.sense.FEW", few)
+        for signals, now in journey(seed, 40):
+            seen += sense.advance(signals, [now] * len(signals))
+            seen += [sense.position(s.device, k) for k, s in enumerate(signals)]
+            seen += [*sense.tick(now), sense.next_due()]
+    return seen, sense.dump()
+
+
+POLICIES = [SensePolicy(), SensePolicy(min_inside=10.0, min_outside=0.0, silence=300.0, default_accuracy=0.0)]
+WANTS = {"crosses": {"0-03", "0-07", "0-11"}, "approaches": {"0-05": (-90.0, 150.0), "0-09": (300.0,)}}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("wants", [{}, WANTS])
+@pytest.mark.parametrize("seed", range(4))
+def test_compiled_kernels_sense_what_columns_and_single_signals_sense_byte_for_byte(seed, policy, wants, kernels):
+    swift = play(seed, policy, 0, wants), play(seed, policy, 10**9, wants)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "kernels", None)
+        plain = play(seed, policy, 0, wants), play(seed, policy, 10**9, wants)
+    assert len([one for one in plain[0][0] if hasattr(one, "kind")]) > 30
+    assert {s[0] == plain[0][0] for s in (*swift, *plain)} == {True}
+    assert swift[0][1] == plain[0][1]
+    assert swift[1][1] == plain[1][1]
+
+
+def test_the_kernels_ask_for_more_room_when_one_place_is_in_many_fences(kernels):
+    """Three hundred fences over one place: every one is entered."""
+    many = [Fence(f"{k:03}", Circle(LON, LAT, 200.0 + k)) for k in range(300)]
+    sense = Sense(SensePolicy())
+    sense.use(FenceSet.compile(many), SensePolicy())
+    signals = [Signal(f"d{k}", 1e6, k, lat=LAT, lon=LON, accuracy=5.0) for k in range(20)]
+    assert len(sense.advance(signals, [1e6] * 20)) == 20 * 300
+
+
+def test_without_numba_everything_is_sensed_in_columns(monkeypatch):
+    monkeypatch.setattr(fast, "kernels", None)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "engine.sense.kernels", raising=False)
+    monkeypatch.delattr("engine.sense.kernels", raising=False)
+    assert not fast.load()
+    assert fast.swift(FenceSet.compile([]), SensePolicy()) is None
