@@ -269,7 +269,9 @@ class Stays(Chained):
 
 def packed(values: Sequence[Any], code: str) -> Any:
     """A column of plain numbers: ``code`` "d" for floats, "q" for integers."""
-    return np.frombuffer(_packer(len(values), code).pack(*values), code)
+    held, packer = bytearray(8 * len(values)), _packer(len(values), code)
+    packer.pack_into(held, 0, *values)
+    return np.frombuffer(held, code)
 
 
 @lru_cache(maxsize=4096)
