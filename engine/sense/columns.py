@@ -122,7 +122,7 @@ class Devices(Table):
         "placed": (np.bool_, False),
         "live": (np.bool_, False),
     }
-    derived = frozenset(("held", "count"))
+    derived = frozenset(("held", "count", "queued"))
     at: Floats
     received: Floats
     heard: Floats
