@@ -82,7 +82,7 @@ def journey(seed: int, batches: int) -> list[tuple[list[Signal], float]]:
 
 
 def play(seed: int, policy: SensePolicy, few: int, wants: dict) -> tuple:
-    """Everything that can be seen, and the state as bytes."""
+    """Everything that can be seen."""
     compiled = FenceSet.compile(fences(random.Random(seed)), **wants)
     sense = Sense(policy)
     sense.use(compiled, policy)
@@ -93,7 +93,8 @@ def play(seed: int, policy: SensePolicy, few: int, wants: dict) -> tuple:
             seen += sense.advance(signals, [now] * len(signals))
             seen += [sense.position(s.device, k) for k, s in enumerate(signals)]
             seen += [*sense.tick(now), sense.next_due()]
-    return seen, sense.dump()
+    devices = [f"d{k}" for k in range(30)]
+    return seen, [(sense.visits(device), sense.position(device)) for device in devices], sense.late()
 
 
 POLICIES = [SensePolicy(), SensePolicy(min_inside=10.0, min_outside=0.0, silence=300.0, default_accuracy=0.0)]
@@ -103,7 +104,7 @@ WANTS = {"crosses": {"0-03", "0-07", "0-11"}, "approaches": {"0-05": (-90.0, 150
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("wants", [{}, WANTS])
 @pytest.mark.parametrize("seed", range(4))
-def test_compiled_kernels_sense_what_columns_and_single_signals_sense_byte_for_byte(seed, policy, wants, kernels):
+def test_compiled_kernels_sense_what_columns_and_single_signals_sense(seed, policy, wants, kernels):
     swift = play(seed, policy, 0, wants), play(seed, policy, 10**9, wants)
     # nothing is compiled but at load: nobody waits for it later
     assert [len(kernel.signatures) for kernel in (kernels.sweep, kernels.settle)] == [1, 1]
@@ -111,9 +112,7 @@ def test_compiled_kernels_sense_what_columns_and_single_signals_sense_byte_for_b
         patch.setattr(fast, "kernels", None)
         plain = play(seed, policy, 0, wants), play(seed, policy, 10**9, wants)
     assert len([one for one in plain[0][0] if hasattr(one, "kind")]) > 30
-    assert {s[0] == plain[0][0] for s in (*swift, *plain)} == {True}
-    assert swift[0][1] == plain[0][1]
-    assert swift[1][1] == plain[1][1]
+    assert [road == plain[0] for road in (*swift, *plain)] == [True] * 4
 
 
 def test_the_kernels_ask_for_more_room_when_one_place_is_in_many_fences(kernels):
