@@ -121,7 +121,7 @@ class Segment:
         known = np.zeros(len(at), np.int64)
         known[pair] = KNOWN[theirs[pair, slot] >> STATE]
         cells, bound = judge.fences.depths.look(fences, u, v)
-        beyond = np.arange(HELD) < count[:, None]
+        beyond = (held != NONE) & (count[:, None] <= HELD)
         beyond[at[pair], slot] = False
         of, slot = beyond.nonzero()
         if len(of):  # stays in fences whose box does not hold the fix

@@ -124,6 +124,19 @@ def test_the_kernels_ask_for_more_room_when_one_place_is_in_many_fences(kernels)
     assert len(sense.advance(signals, [1e6] * 20)) == 20 * 300
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_devices_in_more_fences_than_a_row_can_hold_are_no_error(compiled, request):
+    """Each in nine fences at once, then gone: nothing fails on the way."""
+    if compiled:
+        request.getfixturevalue("kernels")
+    sense = Sense(SensePolicy(min_outside=0.0))
+    sense.use(FenceSet.compile([Fence(f"{k}", Circle(LON, LAT, 200.0 + k)) for k in range(9)]), sense.policy)
+    for at, lat, kind in ((1e6, LAT, "enter"), (1e6 + 9, LAT, None), (1e6 + 20, LAT + 0.1, "exit")):
+        signals = [Signal(f"d{k}", at, k, lat=lat, lon=LON, accuracy=5.0) for k in range(20)]
+        assert [t.kind for t in sense.advance(signals, [at] * 20)] == [kind] * (180 if kind else 0)
+        assert sense.faults == []
+
+
 def test_without_numba_everything_is_sensed_in_columns(monkeypatch):
     monkeypatch.setattr(fast, "kernels", None)
     monkeypatch.setitem(sys.modules, "numba", None)
