@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.author import project
+from engine.author import project, watch
 from engine.author.bundle import Bundle
 from engine.author.checking import check
 from engine.author.config import load_config
@@ -124,30 +124,71 @@ def test_a_broken_fence_file_does_not_make_its_fences_unknown(config, folder):
     assert [f.code for f in check(config)] == ["JSON"]
 
 
+def settled(watcher):
+    """What the second of two looks finds."""
+    assert watcher.changed() is None
+    return watcher.changed()
+
+
 def test_the_watcher_tells_a_change_once(config, folder):
     watcher = Watcher(config, seen=project.read_bundle(config).hash)
-    assert watcher.changed() is None
+    assert settled(watcher) is None
     (folder / "rules" / "hello.yaml").write_text(RULE.replace("Hi", "Hello there"))
-    bundle = watcher.changed()
+    bundle = settled(watcher)
     assert bundle is not None
     assert bundle.hash == watcher.seen
-    assert watcher.changed() is None
+    assert settled(watcher) is None
 
 
 def test_the_watcher_compares_with_what_was_last_seen_not_with_what_is_in_force(config, folder):
     seen = project.read_bundle(config).hash
     (folder / "rules" / "hello.yaml").touch()
-    assert Watcher(config, seen=seen).changed() is None
-    assert Watcher(config).changed() is not None
+    assert settled(Watcher(config, seen=seen)) is None
+    assert settled(Watcher(config)) is not None
 
 
 def test_the_watcher_tells_an_unreadable_folder_once(config, folder):
     watcher = Watcher(config, seen=project.read_bundle(config).hash)
-    assert watcher.changed() is None
+    assert settled(watcher) is None
     (folder / "rules" / "big.yaml").write_bytes(b"#" * 1_000_001)
+    assert watcher.changed() is None
     with pytest.raises(AuthorError):
         watcher.changed()
     assert watcher.changed() is None
+
+
+def test_a_file_that_is_being_written_is_not_taken_before_it_is_whole(config, folder):
+    watcher = Watcher(config, seen=project.read_bundle(config).hash)
+    assert settled(watcher) is None
+    file = folder / "rules" / "hello.yaml"
+    first, second = RULE, RULE.replace("rules:\n", "").replace("hello:", "second:")
+    with file.open("w") as writing:
+        for half in (first, second):
+            writing.write(half)
+            writing.flush()
+            assert watcher.changed() is None  # each half is right by itself, and none of them is the file
+    bundle = watcher.changed()
+    assert bundle is not None
+    assert bundle.files["rules/hello.yaml"].decode() == first + second
+
+
+def test_a_file_that_changes_while_it_is_read_is_looked_at_again(config, folder, monkeypatch):
+    watcher = Watcher(config, seen=project.read_bundle(config).hash)
+    assert settled(watcher) is None
+    file = folder / "rules" / "hello.yaml"
+    file.write_text(RULE.replace("Hi", "Half"))
+
+    def read_meanwhile(config):
+        bundle = project.read_bundle(config)
+        file.write_text(RULE.replace("Hi", "Whole sentence"))
+        monkeypatch.setattr(watch, "read_bundle", project.read_bundle)
+        return bundle
+
+    monkeypatch.setattr(watch, "read_bundle", read_meanwhile)
+    assert settled(watcher) is None
+    bundle = watcher.changed()
+    assert bundle is not None
+    assert b"Whole sentence" in bundle.files["rules/hello.yaml"]
 
 
 WORDS = ("rules:", "a:", "when:", "enters:", "tag cafe", "message:", "title:", "only_if:", "- ", "offer:", "limits:")
