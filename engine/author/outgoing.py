@@ -56,6 +56,7 @@ def geometry_of(shape: Shape) -> dict[str, Any]:
         return {"type": "Point", "coordinates": (shape.lon, shape.lat)}
     if isinstance(shape, Corridor):
         return {"type": "LineString", "coordinates": shape.line}
-    if len(shape.parts) == 1:
-        return {"type": "Polygon", "coordinates": shape.parts[0]}
-    return {"type": "MultiPolygon", "coordinates": shape.parts}
+    parts = shape.parts
+    if len(parts) == 1:
+        return {"type": "Polygon", "coordinates": parts[0]}
+    return {"type": "MultiPolygon", "coordinates": parts}

@@ -17,7 +17,7 @@ from engine.author.features import Piece
 from engine.author.properties import Properties
 from engine.author.report import TextError
 from engine.author.swapped import looks_swapped
-from engine.model.fence import Circle, Polygons, Ring, Shape
+from engine.model.fence import Circle, Polygons, Ring, Shape, packed
 
 MANY = 100  # positions from which a polygon is looked at alone: it may be a knot
 
@@ -76,17 +76,17 @@ def _shape(geometry: _Point | _Polygon, radius: float | None) -> Shape | None:
     rings = geometry.coordinates
     closed = all(len(ring) >= 4 and ring[0] == ring[-1] for ring in rings)
     small = sum(map(len, rings)) <= MANY
-    return Polygons((rings,)) if rings and closed and small and radius is None else None
+    return Polygons((tuple(map(packed, rings)),)) if rings and closed and small and radius is None else None
 
 
 def _sound(shapes: Sequence[Polygons]) -> list[bool]:
     """Per polygon: on Earth, valid, and not across the antimeridian."""
     if not shapes:
         return []
-    rings = [ring for shape in shapes for ring in shape.parts[0]]
-    owner = np.repeat(np.arange(len(shapes)), [len(shape.parts[0]) for shape in shapes])
-    lengths = np.fromiter(map(len, rings), np.int64, len(rings))
-    points = np.array([position for ring in rings for position in ring])
+    rings = [ring for shape in shapes for ring in shape.rings[0]]
+    owner = np.repeat(np.arange(len(shapes)), [len(shape.rings[0]) for shape in shapes])
+    points = np.frombuffer(b"".join(rings), "<f8").reshape(-1, 2)
+    lengths = np.fromiter(map(len, rings), np.int64, len(rings)) // points.itemsize // 2
     ring_of = np.repeat(np.arange(len(rings)), lengths)
     bad = np.abs(points) > (180.0, 90.0)
     wrong = bad.any(axis=1)

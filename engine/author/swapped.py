@@ -4,21 +4,15 @@ from functools import lru_cache
 
 from tzfpy import get_tz
 
-from engine.model.fence import Circle, Corridor, Shape
+from engine.model.fence import Shape, first
 
 
 def looks_swapped(shape: Shape) -> bool:
     """Whether the shape begins in the sea (or on Antarctica) and would begin on land if its numbers were swapped."""
-    lon, lat = _first(shape)
+    lon, lat = first(shape)
     if abs(lon) > 90 or lon == lat or _inland(round(lon, 1), round(lat, 1)):
         return False
     return not _on_land(lon, lat) and _on_land(lat, lon)
-
-
-def _first(shape: Shape) -> tuple[float, float]:
-    if isinstance(shape, Circle):
-        return shape.lon, shape.lat
-    return shape.line[0] if isinstance(shape, Corridor) else shape.parts[0][0][0]
 
 
 @lru_cache(maxsize=65_536)

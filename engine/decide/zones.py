@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import tzfpy
 
-from engine.model.fence import Circle, Corridor, Fence
+from engine.model.fence import Fence, first
 
 Point = tuple[float, float]  # lon, lat
 
@@ -31,12 +31,7 @@ def resolve_zone(
 
 def anchor(fence: Fence) -> Point:
     """A point that stands for the fence: a circle's centre, otherwise its first vertex."""
-    shape = fence.shape
-    if isinstance(shape, Circle):
-        return shape.lon, shape.lat
-    if isinstance(shape, Corridor):
-        return shape.line[0]
-    return shape.parts[0][0][0]
+    return first(fence.shape)
 
 
 @lru_cache(maxsize=65536)

@@ -122,11 +122,11 @@ def _shape(view: View, fence: Fence) -> str:
         case Circle(lon, lat, radius):
             x, y = view.xy(lon, lat)
             return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{max(1.5, view.pixels(radius)):.1f}"/>'
-        case Polygons(parts):
-            path = "".join(_path(view, ring) + "Z" for part in parts for ring in part)
+        case Polygons():
+            path = "".join(_path(view, ring) + "Z" for part in fence.shape.parts for ring in part)
             return f'<path fill-rule="evenodd" d="{path}"/>'
-        case Corridor(line, radius):
-            width = max(1.5, 2 * view.pixels(radius))
+        case Corridor():
+            line, width = fence.shape.line, max(1.5, 2 * view.pixels(fence.shape.radius))
             return f'<path class="corridor" stroke-width="{width:.1f}" d="{_path(view, line)}"/>'
     return ""
 

@@ -117,8 +117,9 @@ def _middle(fence: Fence) -> Point:
     if isinstance(shape, Circle):
         return shape.lat, shape.lon
     if isinstance(shape, Corridor):
-        before = (len(shape.line) - 1) // 2
-        (lon, lat), (lon2, lat2) = shape.line[before], shape.line[before + 1]
+        line = shape.line
+        before = (len(line) - 1) // 2
+        (lon, lat), (lon2, lat2) = line[before], line[before + 1]
         return (lat + lat2) / 2, (lon + lon2) / 2
     areas = [shapely.Polygon(rings[0], rings[1:]) for rings in shape.parts]
     largest = max(areas, key=lambda area: area.area)

@@ -17,6 +17,7 @@ from engine.sense.arithmetic import MEAN_RADIUS, Bools, Floats, Ints
 from engine.sense.shape import Chain
 
 _PORTION = 1000  # fences
+_VERTEX = 16  # bytes
 _POLAR = 85.0  # degrees from which a box spans all longitudes: straight lines of a plane leave it
 
 
@@ -38,7 +39,7 @@ def plain_rings(fences: Sequence[Fence]) -> dict[int, list[Chain]]:
     found: dict[int, list[Chain]] = {}
     for start in range(0, len(fences), _PORTION):
         part = [
-            (start + k, shape.parts[0])
+            (start + k, shape.rings[0])
             for k, fence in enumerate(fences[start : start + _PORTION])
             if isinstance(shape := fence.shape, Polygons) and _simple(shape)
         ]
@@ -47,17 +48,21 @@ def plain_rings(fences: Sequence[Fence]) -> dict[int, list[Chain]]:
 
 
 def _simple(shape: Polygons) -> bool:
-    return len(shape.parts) == 1 and all(len(ring) > 3 and ring[0] == ring[-1] for ring in shape.parts[0])
+    return len(shape.rings) == 1 and all(len(ring) > 3 * _VERTEX and _closed(ring) for ring in shape.rings[0])
 
 
-def _turned(part: Sequence[tuple[int, Sequence[Sequence[tuple[float, float]]]]]) -> Iterator[tuple[int, list[Chain]]]:
+def _closed(ring: bytes) -> bool:
+    return ring[:_VERTEX] == ring[-_VERTEX:]
+
+
+def _turned(part: Sequence[tuple[int, Sequence[bytes]]]) -> Iterator[tuple[int, list[Chain]]]:
     if not part:
         return
     rings = [ring for _, whole in part for ring in whole]
     sizes = np.array([len(whole) for _, whole in part])
     owner = np.repeat(np.arange(len(part)), sizes)
-    lengths = np.fromiter(map(len, rings), np.int64, len(rings))
-    points = np.array([position for ring in rings for position in ring], np.float64)[:, :2]
+    lengths = np.fromiter(map(len, rings), np.int64, len(rings)) // _VERTEX
+    points = np.frombuffer(b"".join(rings), "<f8").reshape(-1, 2).astype(np.float64)
     ends = np.cumsum(lengths)
     of_ring = np.repeat(np.arange(len(rings)), lengths)
     good = np.ones(len(part), np.bool_)

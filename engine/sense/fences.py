@@ -256,7 +256,8 @@ class FenceSet:
         if len(unsure):
             areas = np.array([self._area(fence) for fence in fences[unsure].tolist()], object)
             inside[unsure] = shapely.intersects_xy(areas, points.lon[unsure], points.lat[unsure])
-        for k in ((np.abs(points.lat) > PLANE) | self._seam[fences]).nonzero()[0]:
+        bent = (np.abs(points.lat) > PLANE) | self._seam[fences]
+        for k in (bent & (self._kind[fences] != NOTHING)).nonzero()[0]:
             metres[k] = self._in_space(int(fences[k])).distance(float(points.lon[k]), float(points.lat[k]))
         signed = np.where(inside, metres, -metres)
         signed += grow

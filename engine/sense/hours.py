@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import tzfpy
 
-from engine.model.fence import Circle, Corridor, Fence, Shape
+from engine.model.fence import Fence, Shape, first
 from engine.model.rule import DayTime
 
 _DAY = 1440  # minutes
@@ -135,9 +135,5 @@ def zone_of(lon: float, lat: float) -> ZoneInfo:
 
 def middle(shape: Shape) -> tuple[float, float]:
     """A place (lon, lat) that tells the time zone of a fence: of a circle its centre, else the first vertex."""
-    if isinstance(shape, Circle):
-        lon, lat = shape.lon, shape.lat
-    else:
-        points = shape.line if isinstance(shape, Corridor) else shape.parts[0][0] if shape.parts else ((0.0, 0.0),)
-        lon, lat = points[0][:2] if points else (0.0, 0.0)
+    lon, lat = first(shape)
     return (lon + 180.0) % 360.0 - 180.0, lat

@@ -8,16 +8,16 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from engine.model.fence import Corridor, Polygons, Ring
+from engine.model.fence import Corridor, Polygons
 from engine.sense.arithmetic import MEAN_RADIUS, Floats
 
 Chain = Floats  # [n, 2] lon, lat of consecutive vertices
 
 
-def unwrap(points: Sequence[tuple[float, float]], ring: bool) -> Chain:
+def unwrap(vertices: bytes, ring: bool) -> Chain:
     """Longitudes without the jump at ±180: a step of more than half a turn (and less than a whole one) is taken the
     short way. A ring that then winds around a pole is closed over that pole."""
-    chain = np.asarray(points, dtype=np.float64).reshape(-1, 2)[:, :2].copy()
+    chain = np.frombuffer(vertices, "<f8").reshape(-1, 2).astype(np.float64)
     if len(chain) > 1:
         steps = np.diff(chain[:, 0])
         turns = np.where((np.abs(steps) > 180.0) & (np.abs(steps) < 360.0), -np.sign(steps), 0.0)
@@ -37,7 +37,7 @@ def _shift(chain: Chain, centre: float) -> Chain:
     return moved
 
 
-def _rings(parts: tuple[tuple[Ring, ...], ...]) -> list[list[Chain]]:
+def _rings(parts: Sequence[Sequence[bytes]]) -> list[list[Chain]]:
     centre: float | None = None
     out = []
     for part in parts:
@@ -56,7 +56,7 @@ def _rings(parts: tuple[tuple[Ring, ...], ...]) -> list[list[Chain]]:
 
 def area(shape: Polygons) -> BaseGeometry:
     """The polygons as one valid Shapely geometry in continuous longitudes, outer rings anticlockwise. May be empty."""
-    polygons = [shapely.Polygon(rings[0], rings[1:]) for rings in _rings(shape.parts)]
+    polygons = [shapely.Polygon(rings[0], rings[1:]) for rings in _rings(shape.rings)]
     whole = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
     if not whole.is_valid:
         whole = shapely.make_valid(whole, method="structure", keep_collapsed=False)
@@ -78,12 +78,12 @@ def rings_of(geometry: BaseGeometry) -> list[Chain]:
 
 def line(shape: Corridor) -> Chain:
     """The corridor's middle line in continuous longitudes."""
-    return unwrap(shape.line, ring=False)
+    return unwrap(shape.vertices, ring=False)
 
 
 def outline(shape: Polygons) -> list[Chain]:
     """The rings as drawn: what is left to grow where a polygon has no area."""
-    return [ring for rings in _rings(shape.parts) for ring in rings]
+    return [ring for rings in _rings(shape.rings) for ring in rings]
 
 
 # ------------------------------------------------------------------ grown shapes

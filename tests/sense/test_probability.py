@@ -242,8 +242,8 @@ def zoo(rng):
     yield Fence("vast", Circle(LON, LAT, 400_000.0))
     yield Fence("road", Corridor(((LON - 0.01, LAT), (LON, LAT + 0.0005), (LON + 0.01, LAT)), 25.0))
     yield Fence("thread", Corridor(((LON - 0.01, LAT), (LON + 0.01, LAT)), 0.0))
-    yield Fence("cap", Polygons((((-180.0, 60.0), (180.0, 60.0), (180.0, 90.0), (-180.0, 90.0), (-180.0, 60.0)),)))
-    yield Fence("nothing", Polygons((((LON, LAT), (LON + 0.001, LAT), (LON, LAT)),)))
+    yield Fence("cap", Polygons(((((-180.0, 60.0), (180.0, 60.0), (180.0, 90.0), (-180.0, 90.0), (-180.0, 60.0)),),)))
+    yield Fence("nothing", Polygons(((((LON, LAT), (LON + 0.001, LAT), (LON, LAT)),),)))
 
 
 def test_own_arithmetic_is_right():
