@@ -20,7 +20,10 @@ from engine.model.release import Release
 MAX_FINDINGS = 200
 MAX_LISTED = 1000
 SHORTEST = 6  # letters of a hash that may stand for it
-_FILE = re.compile(r"rules/[^\\\x00-\x1f]{1,240}\.ya?ml|geofences/[^\\\x00-\x1f]{1,240}\.geojson")
+_FILE = re.compile(
+    r"rules/[^\\\x00-\x1f]{1,240}\.ya?ml|rules/codes/[^\\\x00-\x1f]{1,240}\.(?:txt|csv)"
+    r"|geofences/[^\\\x00-\x1f]{1,240}\.geojson"
+)
 Words = Annotated[str, Meta(max_length=500)]
 
 
@@ -97,7 +100,7 @@ async def post_release(api: Api, request: web.Request, caller: Caller) -> web.Re
     body = await read_json(request, engine.config.limits, ReleaseIn)
     for file in body.files:
         if not _FILE.fullmatch(file) or ".." in file.split("/") or re.search(r"\.test\.ya?ml$", file):
-            fix = "Files are rules/NAME.yaml and geofences/NAME.geojson; scenarios stay at home."
+            fix = "Files are rules/NAME.yaml, rules/codes/NAME.txt and geofences/NAME.geojson; scenarios stay at home."
             raise Refused(422, f"{file[:80]!r} is no file of a release", fix, {"field": "files"})
     if not body.files:
         raise Refused(422, "a release needs files", "Send every rule and geofence file.", {"field": "files"})

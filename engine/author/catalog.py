@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from engine.author.codes import CodeBooks, too_few
 from engine.author.conditions import read_conditions
 from engine.author.nodes import Mapping, Node, Scalar, plain
 from engine.author.report import clip
@@ -9,7 +10,7 @@ from engine.author.source import Source
 from engine.author.times import parse_date_or_instant
 from engine.model.rule import Condition, InSegment, Offer, Segment
 
-OFFER_KEYS = ("about", "title", "code", "stock", "valid_until", "metadata")
+OFFER_KEYS = ("about", "title", "code", "stock", "valid_until", "metadata", "codes")
 
 
 def _named(source: Source, what: str) -> Iterator[tuple[str, Scalar, Node]]:
@@ -68,31 +69,34 @@ def _needed(conditions: tuple[Condition, ...]) -> Iterator[str]:
         yield from _needed(getattr(condition, "items", ()))
 
 
-def read_offers(source: Source) -> dict[str, Offer]:
-    """``offers:``, each with title, code, stock, valid_until and metadata."""
+def read_offers(source: Source, books: CodeBooks) -> dict[str, Offer]:
+    """``offers:``, each with title, code or codes, stock, valid_until and metadata."""
     offers: dict[str, Offer] = {}
     for key, _, node in _named(source, "offers"):
-        if isinstance(node, Mapping) and "codes" in node.entries:
-            fix = "Use one 'code' for all until then."
-            source.error(node.keys["codes"], "NOT_YET", "'codes' comes with a later version.", fix)
-        offer = source.mapping(node, f"offer '{clip(key)}'", (*OFFER_KEYS, "codes"))
+        offer = source.mapping(node, f"offer '{clip(key)}'", OFFER_KEYS)
         if offer is not None:
-            offers[key] = _offer(source, key, offer)
+            offers[key] = _offer(source, key, offer, books)
     return offers
 
 
-def _offer(source: Source, key: str, offer: Mapping) -> Offer:
+def _offer(source: Source, key: str, offer: Mapping, books: CodeBooks) -> Offer:
     get = offer.entries.get
-    title, code, stock, until, metadata = (get(name) for name in OFFER_KEYS[1:])
+    title, code, stock, until, metadata, codes = (get(name) for name in OFFER_KEYS[1:])
     count = None if stock is None else source.number(stock, "stock", 0, 1e12)
     if stock is not None and count is not None and count != int(count):
         source.error(stock, "BAD_VALUE", "'stock' must be a whole number.", f"Write: {int(count)}")
+    if code is not None and codes is not None:
+        source.error(offer.keys["codes"], "BAD_VALUE", "An offer has 'code' or 'codes'.", "Delete one of them.")
     facts = None if metadata is None else source.mapping(metadata, "metadata")
-    return Offer(
+    read = Offer(
         id=key,
         title="" if title is None else source.text(title, "title") or "",
         code="" if code is None else source.text(code, "code") or "",
         stock=None if count is None else int(count),
         valid_until=None if until is None else source.parse(until, "valid_until", parse_date_or_instant),
         metadata={} if facts is None else plain(facts),
+        codes=() if codes is None else books.read(source, codes),
     )
+    if codes is not None:
+        too_few(source, codes, read)
+    return read

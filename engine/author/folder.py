@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.author import codes
 from engine.author.geojson import MAX_BYTES as MAX_GEOJSON
 from engine.author.yaml import MAX_BYTES as MAX_YAML
 from engine.errors import Finding
@@ -19,7 +20,9 @@ Stamp = tuple[tuple[str, int, int, int, int], ...]
 def authored(config: Config) -> list[tuple[str, Path]]:
     """Name and path of every file of a release, sorted by name; hidden files and scenarios are left out."""
     folders = ((Path(config.paths.rules), "rules", _RULES), (Path(config.paths.geofences), "geofences", _FENCES))
-    return sorted((f"{prefix}/{name}", path) for root, prefix, ends in folders for name, path in _walk(root, ends))
+    found = [(f"{prefix}/{name}", path) for root, prefix, ends in folders for name, path in _walk(root, ends)]
+    books = ((f"rules/{name}", path) for name, path in _walk(Path(config.paths.rules), codes.ENDS))
+    return sorted([*found, *((name, path) for name, path in books if codes.is_code_file(name))])
 
 
 def _walk(root: Path, ends: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
@@ -55,7 +58,7 @@ def read_files(config: Config) -> tuple[dict[str, bytes], list[Finding]]:
             Finding(config.paths.rules, 0, 0, "error", "TOO_LARGE", problem, "Put several rules into one file.")
         ]
     for name, path in listed:
-        most = MAX_GEOJSON if name.startswith("geofences/") else MAX_YAML
+        most = _most(name)
         try:
             if not path.is_file():
                 findings.append(Finding(name, 0, 0, "error", "UNREADABLE", "This is no file.", "Delete it."))
@@ -71,6 +74,13 @@ def read_files(config: Config) -> tuple[dict[str, bytes], list[Finding]]:
             continue
         files[name] = data
     return files, findings
+
+
+def _most(name: str) -> int:
+    """Bytes of a file of that name."""
+    if name.startswith("geofences/"):
+        return MAX_GEOJSON
+    return codes.MAX_BYTES if codes.is_code_file(name) else MAX_YAML
 
 
 def unreadable(name: str, error: OSError) -> Finding:

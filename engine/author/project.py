@@ -2,6 +2,7 @@
 
 from engine.author import catalog
 from engine.author.bundle import Bundle
+from engine.author.codes import CodeBooks, is_code_file, unused
 from engine.author.collector import paused
 from engine.author.crosscheck import Parts, cross_check
 from engine.author.fields import read_fields
@@ -71,11 +72,14 @@ def read_parts(bundle: Bundle, read: Read = read_fences) -> tuple[Parts, list[Fi
     fields are offered where a name in a rule is wrong) and what rules use."""
     parts = Parts(bundle.policy)
     findings: list[Finding] = []
+    books = CodeBooks(bundle.files)
     for name in sorted(bundle.files, key=lambda name: (_turn(name), name)):
         if name.startswith("geofences/"):
             fences, found = read(name, bundle.files[name])
             parts.fences += fences
             findings += found
+            continue
+        if is_code_file(name):
             continue
         source = Source(name, bundle.files[name])
         source.fields = tuple(parts.fields)
@@ -85,9 +89,10 @@ def read_parts(bundle: Bundle, read: Read = read_fences) -> tuple[Parts, list[Fi
         if _CATALOG.get(name) == "schema":
             parts.fields |= read_fields(source)
         else:
-            _read_yaml(source, parts)
+            _read_yaml(source, parts, books)
         findings += source.findings
         parts.uses += source.uses
+    findings += unused(bundle.files, books.used)
     wrong = {finding.file for finding in findings if finding.severity == "error"}
     parts.doubtful = frozenset(kind for file in wrong for kind in _declares(file))
     return parts, findings
@@ -116,17 +121,19 @@ def _declares(file: str) -> tuple[str, ...]:
     """The kinds of names that a file declares."""
     if file.startswith("geofences/"):
         return ("fence", "tag")
+    if is_code_file(file):
+        return ()
     return {"segments": ("segment",), "offers": ("offer",), "journeys": ("journey", "stage")}.get(
         _CATALOG.get(file, ""), ("rule",)
     )
 
 
-def _read_yaml(source: Source, parts: Parts) -> None:
+def _read_yaml(source: Source, parts: Parts, books: CodeBooks) -> None:
     kind = _CATALOG.get(source.file)
     if kind == "segments":
         parts.segments |= catalog.read_segments(source)
     elif kind == "offers":
-        parts.offers |= catalog.read_offers(source)
+        parts.offers |= catalog.read_offers(source, books)
     elif kind == "journeys":
         parts.journeys = (parts.journeys or {}) | read_journeys(source)
     elif kind == "messages":

@@ -130,7 +130,7 @@ OFFER: Words = {
     "about": (TEXT, "What it is, in a sentence."),
     "title": (TEXT, "Templates read it as offer.title."),
     "code": (TEXT, "One code for everybody: offer.code."),
-    "codes": (ANY, "Codes of which each person gets one."),
+    "codes": (one_or_many(TEXT), "One-time codes, one for each person: codes/NAME.txt, or a list."),
     "stock": ({"type": "integer", "minimum": 0}, "How many there are; left out: endless."),
     "valid_until": (DATE, "2027-02-26, or an instant with its time zone."),
     "metadata": (MAP, "Anything else: templates read it as offer.KEY."),

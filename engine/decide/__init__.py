@@ -1,5 +1,6 @@
 """Eligibility, consent, limits, quiet hours, control groups, stock, ranking: a candidate becomes a decision."""
 
+from engine.decide.codes import hand_over
 from engine.decide.consent import consent_ok
 from engine.decide.decider import Decider
 from engine.decide.draft import Candidate, Decided
@@ -24,6 +25,7 @@ __all__ = [
     "cap_text",
     "consent_ok",
     "give_back",
+    "hand_over",
     "is_quiet",
     "load_zone",
     "make_plans",

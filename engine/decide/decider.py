@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from engine.decide import gate, guard, limits
+from engine.decide import codes, gate, guard, limits
 from engine.decide.consent import consent_ok
 from engine.decide.draft import Candidate, Decided, Draft
 from engine.decide.plan import Memory, Plan, TestPeople, make_plan, make_plans
@@ -39,6 +39,7 @@ class Decider:
         self._release, self._state, self._salt = release, state, salt
         self._plans = make_plans(release) if plans is None else plans
         self._test_people = TestPeople(release.policy.test.people)
+        self._codes = codes.Drawer(state.codes)
         self._memory = Memory(self._plans, release.policy)
         zone = release.policy.decide.time_zone
         self._project_zone = zone if load_zone(zone) is not None else "UTC"
@@ -177,6 +178,7 @@ class Decider:
         plan, person = draft.plan, draft.candidate.person
         if draft.test:
             draft.add(Check("limits", True, note="test person: not asked, not counted", step=5))
+            draft.code = codes.TEST_CODE if plan.offer is not None and plan.offer.codes else ""
             return
         caps = self._policy.decide.caps
         if plan.marketing:
@@ -187,6 +189,9 @@ class Decider:
         checks += limits.per_person(person, plan, when)
         checks += limits.total(self._state, plan, when.at, self._project_zone)
         checks += limits.offer(self._state, plan, when.at, when.zone)
+        if plan.offer is not None and plan.offer.codes:
+            draft.code, found = self._codes.ask(person, plan.offer)
+            checks += found
         for check in checks:
             draft.add(check)
 
@@ -242,6 +247,7 @@ class Decider:
             None if plan.offer is None else plan.offer.id,
             tuple(sorted({tally_key(cap) for cap in rule.limits.total})),
             draft.deadline or draft.expires,
+            draft.code,
         )
         self._memory.trim(candidate.person, now)
         reserve(candidate.person, self._state, rule, sent, now, self._project_zone)

@@ -27,7 +27,8 @@ class Candidate(Struct, frozen=True):
 
 
 class Decided(Struct, frozen=True):
-    """A candidate with its decision. ``channels`` are those it may take, in the order they are tried."""
+    """A candidate with its decision. ``channels`` are those it may take, in the order they are tried; ``code`` is the
+    one-time code that its message says."""
 
     candidate: Candidate
     moment: str
@@ -36,6 +37,7 @@ class Decided(Struct, frozen=True):
     variant: str | None
     test: bool
     channels: tuple[str, ...]
+    code: str = ""
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class Draft:
     held: bool = False
     reason: Reason | None = None
     deadline: float | None = None
+    code: str = ""
 
     def add(self, check: Check) -> bool:
         """Write the check down; the first one that fails is the reason. Whether it passed."""
@@ -93,5 +96,12 @@ class Draft:
             deadline=self.deadline if going else None,
         )
         return Decided(
-            self.candidate, self.moment, decision, self.expires, None, self.test, self.channels if going else ()
+            self.candidate,
+            self.moment,
+            decision,
+            self.expires,
+            None,
+            self.test,
+            self.channels if going else (),
+            self.code if going else "",
         )

@@ -78,14 +78,14 @@ def total(state: DecideState, plan: Plan, at: float, project_zone: str) -> list[
 
 
 def offer(state: DecideState, plan: Plan, at: float, zone: ZoneInfo) -> list[Check]:
-    """The offer exists, is still valid when the message may go, and is not used up."""
+    """The offer exists, is still valid when the message may go, and is not used up (one with codes: they tell)."""
     if plan.offer_missing:
         return [
             Check("offer", False, plan.rule.offer, "an offer of this release", reason=Reason.OFFER_INVALID, step=STEP)
         ]
     if plan.offer is None:
         return []
-    return [*_valid(plan.offer, at, zone), *_in_stock(state, plan.offer)]
+    return [*_valid(plan.offer, at, zone), *([] if plan.offer.codes else _in_stock(state, plan.offer))]
 
 
 def offer_end(offer: Offer, zone: ZoneInfo) -> float:

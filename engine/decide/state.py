@@ -3,6 +3,7 @@
 import msgspec
 from msgspec import Struct, field
 
+from engine.decide.codes import Given, release, take
 from engine.decide.tally import Tally, count_second, pace_seconds, tally_key
 from engine.model.moment import Cancel, Hold
 from engine.model.person import Person, Sent
@@ -30,7 +31,8 @@ class Audit(Struct, array_like=True):
 class DecideState(Struct):
     """Plain data, changed only inside a step. ``switches`` holds those that are on, by :func:`switch_key`; ``stock``
     how much of each offer is taken; ``rule_sends`` a rule's sends per second and ``paces`` those in the window of its
-    estimate, for the guard; ``rule_totals`` by rule and window."""
+    estimate, for the guard; ``rule_totals`` by rule and window; ``codes`` the one-time codes of each offer that were
+    given."""
 
     switches: dict[str, Hold] = field(default_factory=dict)
     rule_sends: dict[str, dict[int, int]] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class DecideState(Struct):
     stock: dict[str, int] = field(default_factory=dict)
     audit: list[Audit] = field(default_factory=list)
     paces: dict[str, Tally] = field(default_factory=dict)
+    codes: dict[str, Given] = field(default_factory=dict)
 
     def switch(self, scope: str, id: str = "") -> Hold | None:
         """The switch that is on for this scope and id, or None."""
@@ -84,10 +87,9 @@ def switch_key(scope: str, id: str = "") -> str:
 
 
 def reserve(person: Person, state: DecideState, rule: Rule, sent: Sent, now: float, project_zone: str) -> None:
-    """Take what a send or hold needs: the person's limits, the rule's totals and minute, the offer's stock."""
+    """Take what a send or hold needs: the person's limits, the rule's totals and minute, the offer's stock or code."""
     person.sent.append(sent)
-    if sent.offer is not None:
-        state.stock[sent.offer] = state.stock.get(sent.offer, 0) + 1
+    _take_offer(person, state, sent)
     count_second(state.rule_sends.setdefault(rule.id, {}), sent.at, now)
     if rule.estimate is not None:
         seconds, pace = pace_seconds(rule.estimate), state.paces.get(rule.id)
@@ -106,28 +108,40 @@ def went(sent: Sent, at: float) -> None:
     sent.at, sent.until = max(sent.at, at), 0.0
 
 
-def take_again(person: Person, state: DecideState, sent: Sent, now: float) -> None:
-    """Undo that a reservation was given back: it went after all."""
-    person.sent.append(sent)
-    if sent.offer is not None:
+def _take_offer(person: Person, state: DecideState, sent: Sent) -> None:
+    if sent.offer is not None and sent.code:
+        take(person, state.codes, sent.offer, sent.code)
+    elif sent.offer is not None:
         state.stock[sent.offer] = state.stock.get(sent.offer, 0) + 1
-    for key in sent.totals:
-        state.rule_totals[sent.rule][key].add(sent.at, now)
 
 
-def give_back(person: Person, state: DecideState, moment: str) -> bool:
-    """Undo a reservation: caps, limits, totals and stock. False when there is none (any more): asking twice is
-    harmless. The guard's minute stays as it is: it counts what was decided."""
-    index = next((i for i, sent in enumerate(person.sent) if sent.moment == moment), None)
-    if index is None:
-        return False
-    sent = person.sent.pop(index)
-    if sent.offer is not None:
+def _return_offer(person: Person, state: DecideState, sent: Sent) -> None:
+    if sent.offer is not None and sent.code:
+        release(person, state.codes, sent.offer, sent.code)
+    elif sent.offer is not None:
         left = state.stock.get(sent.offer, 0) - 1
         if left > 0:
             state.stock[sent.offer] = left
         else:
             state.stock.pop(sent.offer, None)
+
+
+def take_again(person: Person, state: DecideState, sent: Sent, now: float) -> None:
+    """Undo that a reservation was given back: it went after all."""
+    person.sent.append(sent)
+    _take_offer(person, state, sent)
+    for key in sent.totals:
+        state.rule_totals[sent.rule][key].add(sent.at, now)
+
+
+def give_back(person: Person, state: DecideState, moment: str) -> bool:
+    """Undo a reservation: caps, limits, totals, stock or code. False when there is none (any more): asking twice is
+    harmless. The guard's minute stays as it is: it counts what was decided."""
+    index = next((i for i, sent in enumerate(person.sent) if sent.moment == moment), None)
+    if index is None:
+        return False
+    sent = person.sent.pop(index)
+    _return_offer(person, state, sent)
     for key in sent.totals:
         state.rule_totals[sent.rule][key].remove(sent.at)
     return True

@@ -24,7 +24,7 @@ class Sent(Struct, array_like=True):
     """A decided send, reserved against limits until an attempt result gives it back. ``at`` is journal time: when it
     went; until that is known, of the decision, or of the first allowed instant where it is held till then. ``until``:
     while it may still go, the instant before which it does; 0 once it went. ``offer``: one of its stock is taken;
-    ``totals``: the rule's windows in which it counts."""
+    ``totals``: the rule's windows in which it counts; ``code``: the one-time code of the offer that it says."""
 
     moment: str
     rule: str
@@ -34,6 +34,7 @@ class Sent(Struct, array_like=True):
     offer: str | None = None
     totals: tuple[str, ...] = ()
     until: float = 0.0
+    code: str = ""
 
 
 class Person(Struct, array_like=True):
@@ -42,7 +43,7 @@ class Person(Struct, array_like=True):
     ``stays`` are the visits that last, by their beginning; what is over is packed in ``past``. ``visits`` and
     ``events`` spread all of it out: they are copies, to be set anew, not changed in place. ``place`` is the time zone
     of the geofence last entered; ``moved`` the time zone that was theirs before the present one, and the journal time
-    at which it ceased.
+    at which it ceased. ``codes``: by offer, the one-time codes they have, and how many messages say each.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Person(Struct, array_like=True):
     place: str = ""
     moved: tuple[str, float] | None = None
     heard: list[int] = field(default_factory=list)  # feedback of theirs, the newest: what comes again says nothing new
+    codes: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def visits(self) -> list[Visit]:

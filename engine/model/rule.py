@@ -309,7 +309,8 @@ class Rule(Struct, frozen=True):
 
 
 class Offer(Struct, frozen=True):
-    """An offer of ``rules/offers.yaml``. ``stock`` None: endless; ``valid_until`` an ISO local date or instant."""
+    """An offer of ``rules/offers.yaml``. ``stock`` None: endless; ``valid_until`` an ISO local date or instant;
+    ``codes``: one for each person, in the order in which they are given."""
 
     id: str
     title: str = ""
@@ -317,6 +318,7 @@ class Offer(Struct, frozen=True):
     stock: int | None = None
     valid_until: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    codes: tuple[str, ...] = ()
 
 
 class Segment(Struct, frozen=True):

@@ -189,8 +189,20 @@ def _settings(old: Policy, new: Policy) -> Iterator[Change]:
 
 def _field_lines(old: Any, new: Any) -> Iterator[str]:
     for name in old.__struct_fields__:
-        if name not in ("id", *PLACES):
+        if name == "codes":
+            yield from _codes(old.codes, new.codes)
+        elif name not in ("id", *PLACES):
             yield from _field(name, getattr(old, name), getattr(new, name))
+
+
+def _codes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """How many came and went: there may be a hundred thousand."""
+    before, after = frozenset(old), frozenset(new)
+    came, gone = len(after - before), len(before - after)
+    if came or gone:
+        yield f"codes: {len(new)} instead of {len(old)} ({came} new, {gone} gone)"
+    elif old != new:
+        yield "codes: in another order"
 
 
 def _field(name: str, old: Any, new: Any) -> Iterator[str]:

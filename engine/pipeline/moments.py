@@ -134,7 +134,12 @@ class Composing:
             names["fence"] = {**fence.metadata, **nest(self._facts(fence.id, now)), **own}
         offer = self._compiled.release.offers.get(candidate.rule.offer or "")
         if offer is not None:
-            names["offer"] = {**offer.metadata, "id": offer.id, "title": offer.title, "code": offer.code}
+            names["offer"] = {
+                **offer.metadata,
+                "id": offer.id,
+                "title": offer.title,
+                "code": decided.code or offer.code,
+            }
         return names
 
     def _facts(self, scope: str, now: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+from engine.decide import hand_over
 from engine.model.person import Person, Profile
 from engine.model.record import ProfileChange
 from engine.pipeline.roster import zone_of
@@ -72,6 +73,7 @@ def _move_history(state: CoreState, device: str, person: Person) -> None:
     person.events = sorted(person.events + before.events, key=lambda e: (e.at, e.event))
     person.sent = sorted(person.sent + before.sent, key=lambda s: (s.at, s.moment))
     before.visits, before.events, before.sent = [], [], []
+    hand_over(before, person)
 
 
 def _merge(held: dict[str, V], changes: dict[str, V | None]) -> None:

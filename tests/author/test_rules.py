@@ -349,11 +349,6 @@ def test_a_wrong_offer_is_told(compiled, text):
     assert told(findings)
 
 
-def test_codes_of_an_offer_come_later(compiled):
-    _, findings = compiled(offers="offers:\n  a:\n    codes: [x]\n")
-    assert told(findings) == [("NOT_YET", 3, 5)]
-
-
 def test_declared_fields_are_offered_for_a_bare_name(rule):
     schema = "fields:\n  fence.weather.temp_c: number\n  fence.temp_c: number\n"
     _, findings = rule("    only_if:\n      - temp_c < 12\n", schema=schema)
