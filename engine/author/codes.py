@@ -74,7 +74,8 @@ class CodeBooks:
             twice += 1
             if twice <= _MOST_TOLD:
                 problem = f"The code '{clip(code)}' is there already ({first[0]}:{first[1]})."
-                _tell(source, place, "DUPLICATE_CODE", problem, "Delete one: nobody shares a one-time code.")
+                fix = "Delete one: nobody shares a one-time code."
+                _tell(source, Finding(*place, "error", "DUPLICATE_CODE", problem, fix))
         return tuple(found)
 
     def _unknown(self, source: Source, node: Node, path: str) -> None:
@@ -107,13 +108,8 @@ def _lines(source: Source, name: str, data: bytes) -> list[Placed]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        _tell(
-            source,
-            (name, data.count(b"\n", 0, error.start) + 1, 1),
-            "ENCODING",
-            "This is not UTF-8 text.",
-            "Save the file as UTF-8.",
-        )
+        place = (name, data.count(b"\n", 0, error.start) + 1, 1)
+        _tell(source, Finding(*place, "error", "ENCODING", "This is not UTF-8 text.", "Save the file as UTF-8."))
         return []
     found: list[Placed] = []
     wrong = 0
@@ -135,11 +131,11 @@ def _lines(source: Source, name: str, data: bytes) -> list[Placed]:
 def _right(source: Source, code: str, place: Place) -> bool:
     if _CODE.fullmatch(code):
         return True
-    _tell(source, place, "BAD_VALUE", f"'{clip(code)}' is no code.", _EXAMPLE)
+    _tell(source, Finding(*place, "error", "BAD_VALUE", f"'{clip(code)}' is no code.", _EXAMPLE))
     return False
 
 
-def _tell(source: Source, place: Place, code: str, problem: str, fix: str) -> None:
+def _tell(source: Source, finding: Finding) -> None:
     """Note an error at a place that need not be in the source's own file."""
     source.told["error"] = source.told.get("error", 0) + 1
-    source.findings.append(Finding(*place, "error", code, problem, fix))
+    source.findings.append(finding)
