@@ -4,6 +4,7 @@ The keys of a device are one string of bytes, newest first: a look is a substrin
 """
 
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -31,7 +32,8 @@ class Recent:
 
     def __init__(self) -> None:
         self._keys: dict[str, bytes] = {}
-        self._brief: dict[tuple[str, int], float] = {}  # in order of time
+        # in order of time; a plain dict would step over all that were forgotten to find the oldest
+        self._brief: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -90,7 +92,7 @@ class Recent:
         dump = msgspec.msgpack.decode(blob, type=_Dump)
         recent = cls()
         recent._keys = dict(zip(dump.devices, dump.keys, strict=False))
-        recent._brief = {(device, key): at for device, key, at in dump.brief}
+        recent._brief.update(((device, key), at) for device, key, at in dump.brief)
         return recent
 
     def _admit_brief(self, signal: Signal, received: float) -> bool:

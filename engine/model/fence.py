@@ -100,9 +100,10 @@ def first(shape: Shape) -> tuple[float, float]:
 _NO_FACTS: dict[str, Any] = {}  # of all fences that have none
 
 
-class Fence(Struct, frozen=True):
+class Fence(Struct, frozen=True, gc=False):
     """One geofence. ``catchment`` metres grow the shape that is tested; ``dwell`` seconds ask for a dwell transition,
-    ``cross`` for one when a device passes through between two fixes. A fence that is not open is as if not there."""
+    ``cross`` for one when a device passes through between two fixes. A fence that is not open is as if not there.
+    The cycle collector never looks at fences, nor at mappings of them: their facts are JSON and hold no circles."""
 
     id: str
     shape: Shape

@@ -85,6 +85,7 @@ class RunTimeFences:
                 raise HerenowError(f"the release {release[:12]} is not compiled")
             base = Compiled.of(EMPTY)
         if not fences.hash:
+            self._newest = None
             return base
         compiled = self._library.get(place(release, fences.hash))
         if compiled is None:
@@ -129,7 +130,8 @@ class RunTimeFences:
             return
         for name, blob in after.objects(before):
             await self._store.put_object(name, blob)
-        await self.compile(compiled.release.hash, after)
+        made = await self.compile(compiled.release.hash, after)
+        await asyncio.to_thread(made.fences.succeed, compiled.fences)
         await journal.submit([_record(wishes, after)], applied=True)
         bury(self._library.pop(compiled.place, None) if before.hash else None, LARGE)
 

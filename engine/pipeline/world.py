@@ -1,6 +1,7 @@
 """What conditions and templates may look at: the core's memory seen from one record."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from math import inf
 from typing import Any
 
@@ -83,8 +84,7 @@ def unstick(state: CoreState, clock: Callable[[str, float], float], now: float) 
     """Forget context of devices that were not heard of for a day beyond the time for which it sticks: a few devices at
     a time, each in its turn. ``clock``: a device's own time at a journal time."""
     sticky = state.sticky
-    for _ in range(min(LOOKED_AT, len(sticky))):
-        device = next(iter(sticky))
+    for device in list(islice(sticky, LOOKED_AT)):  # at once: the way to the first passes all that went before
         held = sticky.pop(device)
         newest = max((told for _, told in held.values()), default=-inf)
         if clock(device, now) - newest <= STICKY_SECONDS + FORGOTTEN_AFTER:

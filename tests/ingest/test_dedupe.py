@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections import deque
+from collections import OrderedDict, deque
 
 import pytest
 
@@ -120,3 +120,15 @@ def test_memory_per_device_is_bounded():
 def test_a_key_of_zero_is_a_key_like_others():
     recent = Recent()
     assert fresh(recent, 0, 0) == [0]
+
+
+def test_brief_keys_leave_oldest_first_and_are_found_without_a_walk():
+    recent, many = Recent(), 2000
+    for k in range(many):
+        recent.admit([signal(k | BRIEF)], k / many)
+    assert fresh(recent, BRIEF | many, received=BRIEF_SECONDS + 0.5) == [BRIEF | many]
+    assert [key for _, key in recent._brief] == [k | BRIEF for k in range(many // 2, many + 1)]
+    # a dict steps over all that were taken out of it before it comes to its first entry
+    again = Recent.load(recent.dump())
+    assert isinstance(again._brief, OrderedDict)
+    assert list(again._brief.items()) == list(recent._brief.items())

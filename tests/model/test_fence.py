@@ -1,5 +1,6 @@
 """Shapes: whatever way their vertices came they are kept packed, are equal, and read back as they were."""
 
+import gc
 import sys
 
 import msgspec
@@ -67,3 +68,9 @@ def test_fences_without_facts_share_one_empty_mapping():
     stored = msgspec.msgpack.decode(msgspec.msgpack.encode(two), type=Fence)
     assert one.metadata == {}
     assert one.metadata is two.metadata is stored.metadata
+
+
+def test_the_cycle_collector_looks_at_no_fence_and_at_no_mapping_of_them():
+    fences = {f"f{k}": Fence(f"f{k}", Polygons(((RING,),)), tags=("a",), metadata={"k": k}) for k in range(3)}
+    assert not any(gc.is_tracked(fence) or gc.is_tracked(fence.shape) for fence in fences.values())
+    assert not gc.is_tracked(fences)

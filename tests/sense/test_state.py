@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from engine.model.fence import Circle, Fence
 from engine.model.release import SensePolicy
 from engine.model.rule import DayTime
 from engine.model.signal import Signal
@@ -193,3 +194,16 @@ def test_a_schedule_is_one_timer_for_all_who_wait_and_no_poll(town, circle):
         assert t.sense.next_due() == opens
     assert t.sense.dump() == before
     assert [kind for kind, _, _ in t.tick(200)] == ["enter"] * 50
+
+
+def test_where_fences_move_can_be_known_before_they_come_into_force():
+    old = FenceSet.compile([Fence(name, Circle(13.4, 52.5, 100.0)) for name in "ace"])
+    new = FenceSet.compile([Fence(name, Circle(13.4, 52.5, 90.0), dwell=(60.0,) * (name == "c")) for name in "abcd"])
+    moved, other = new.moves(old)
+    assert (moved.tolist(), other.tolist()) == ([0, 2, -1, -1], [False, True, True])
+    assert new.moves(old)[0] is not moved, "found out anew each time"
+    new.succeed(old)
+    known = new.moves(old)
+    assert new.moves(old)[0] is known[0]
+    assert [column.tolist() for column in known] == [moved.tolist(), other.tolist()]
+    assert new.moves(new)[0].tolist() == [0, 1, 2, 3, -1], "of another set it knows nothing beforehand"
