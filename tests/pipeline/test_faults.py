@@ -34,6 +34,8 @@ from tests.pipeline.test_determinism import (
 )
 from tests.pipeline.test_flight import HELLO, Line
 
+pytestmark = pytest.mark.faulty
+
 BAD = "d3"
 
 
