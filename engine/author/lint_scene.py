@@ -209,30 +209,31 @@ def _word(word: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.\-]){re.escape(word)}(?![\w\-])")
 
 
-def names_of(thing: Any, where: str) -> Iterator[Use]:
+def names_of(thing: Any, where: str) -> list[Use]:
     """The names in a condition or expression, those of conditions inside it included."""
-    if isinstance(thing, Expression):
-        yield from names_of(thing.expr, thing.where or where)
-    elif isinstance(thing, _NAMELESS):
-        return
-    elif isinstance(thing, Compare):
-        yield from _compared(thing, where)
-    elif isinstance(thing, Name):
-        yield Use(thing.path, ".".join(thing.path), where)
-    elif isinstance(thing, tuple):
+    found: list[Use] = []
+    _gather(thing, where, found)
+    return found
+
+
+def _gather(thing: Any, where: str, found: list[Use]) -> None:
+    kind = type(thing)
+    if kind is Expression:
+        _gather(thing.expr, thing.where or where, found)
+    elif kind is Compare:
+        for side in (thing.left, thing.right):
+            if type(side) is Name:
+                found.append(Use(side.path, ".".join(side.path), where, thing))
+            elif side is not None:
+                _gather(side, where, found)
+    elif kind is Name:
+        found.append(Use(thing.path, ".".join(thing.path), where))
+    elif kind is tuple:
         for item in thing:
-            yield from names_of(item, where)
-    elif isinstance(thing, Struct):
+            _gather(item, where, found)
+    elif kind not in _NAMELESS and isinstance(thing, Struct):
         inner = getattr(thing, "where", "") or where
         for field in thing.__struct_fields__:
             value = getattr(thing, field)
             if isinstance(value, (Struct, tuple)):
-                yield from names_of(value, inner)
-
-
-def _compared(compare: Compare, where: str) -> Iterator[Use]:
-    for side in (compare.left, compare.right):
-        if isinstance(side, Name):
-            yield Use(side.path, ".".join(side.path), where, compare)
-        elif side is not None:
-            yield from names_of(side, where)
+                _gather(value, inner, found)

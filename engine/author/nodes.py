@@ -35,10 +35,13 @@ class Scalar(Node):
 
     __slots__ = ("end_column", "end_line", "quoted", "text")
 
-    def __init__(self, line: int, column: int, text: str, quoted: bool = False) -> None:
-        self.line, self.column, self.size = line, column, 1
-        self.text, self.quoted = text, quoted
-        self.end_line, self.end_column = line, column
+    def __init__(self, line: int, column: int, text: str, quoted: bool = False, end_column: int = 0) -> None:
+        self.line = self.end_line = line
+        self.column = column
+        self.size = 1
+        self.text = text
+        self.quoted = quoted
+        self.end_column = end_column or column
 
     @property
     def value(self) -> str | int | float | bool | None:

@@ -51,23 +51,30 @@ class _Reader:
         if plain is not None:
             if ": " in plain or plain[-1] == ":":
                 return False
-            value: Scalar | None = _scalar(number, found.start(5) + 1, plain, False)
+            value: Scalar | None = Scalar(number, len(line) - len(plain) + 1, plain, False, len(line) + 1)
+        elif quoted is not None:
+            value = Scalar(number, len(line) - len(quoted) + 1, quoted[1:-1], True, len(line) + 1)
         else:
-            value = None if quoted is None else _scalar(number, found.start(4) + 1, quoted, True)
+            value = None
         indent = len(spaces)
         self.left -= 3
-        if self.left < 0 or not self._place(number, indent, dash is not None) or len(self.stack) > MAX_DEPTH:
+        stack = self.stack
+        if dash is None and self.pending is None and stack and stack[-1][0] == indent and not stack[-1][2]:
+            here = True  # most lines: one more entry of the mapping that is open
+        else:
+            here = self._place(number, indent, dash is not None) and len(stack) <= MAX_DEPTH
+        if not here or self.left < 0:
             return False
         if dash is not None:
             indent += len(dash)
-            items: list[Node] = self.stack[-1][1].items  # type: ignore[attr-defined]  # a list, or _place says no
+            items: list[Node] = stack[-1][1].items  # type: ignore[attr-defined]  # a list, or _place says no
             if key is None:
                 if value is not None:
                     items.append(value)
                 return value is not None
             mapping = Mapping(number, indent + 1)
             items.append(mapping)
-            self.stack.append((indent, mapping, False))
+            stack.append((indent, mapping, False))
         return key is not None and self._entry(number, indent, key, value)
 
     def _place(self, number: int, indent: int, dash: bool) -> bool:
@@ -96,8 +103,7 @@ class _Reader:
         mapping: Mapping = self.stack[-1][1]  # type: ignore[assignment]  # a mapping, or _place says no
         if key in mapping.keys:
             return False
-        place = Scalar(number, indent + 1, key)
-        place.end_column = indent + 1 + len(key)
+        place = Scalar(number, indent + 1, key, False, indent + 1 + len(key))
         mapping.keys[key] = place
         if value is None:
             self.pending = (mapping, place, indent)
@@ -116,10 +122,3 @@ class _Reader:
         """The whole, once all lines are taken."""
         self._nothing()
         return self.root
-
-
-def _scalar(line: int, column: int, text: str, quoted: bool) -> Scalar:
-    """One text as it stands, with its quotes."""
-    scalar = Scalar(line, column, text[1:-1] if quoted else text, quoted)
-    scalar.end_column = column + len(text)
-    return scalar

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from msgspec import structs
+from msgspec import msgpack, structs
 
 from engine.match.expressions import compile_expression, conjunction, disjunction, opposite
 from engine.match.places import Resolve, compile_inside, compile_near
@@ -28,8 +28,17 @@ from engine.model.rule import (
     Visited,
 )
 
+_encode = msgpack.Encoder().encode
 MAX_SEGMENTS_BELOW = 50
 MAX_SEGMENT_LINES = 2_000  # segments may name segments; without a bound forty short ones can ask 2**40 lines
+
+
+def _key(plain: Condition) -> bytes:
+    """Equal for the same line alone; equality itself would take 1, 1.0 and true for the same."""
+    try:
+        return _encode(plain)
+    except OverflowError:  # a whole number of more than 64 bits
+        return repr(plain).encode()
 
 
 @dataclass(slots=True)
@@ -44,7 +53,7 @@ class Workshop:
     resolve: Resolve
     silence: float
     done: dict[str, Node] = field(default_factory=dict)
-    lines: dict[str, Node] = field(default_factory=dict)
+    lines: dict[bytes, Node] = field(default_factory=dict)
     verdicts: dict[tuple[Truth, ...], Truth] = field(default_factory=dict)
     opposites: dict[Truth, Truth] = field(default_factory=dict)
 
@@ -67,7 +76,7 @@ class Workshop:
     def node(self, condition: Condition) -> Node:
         """Compile one condition."""
         plain = structs.replace(condition, text="", where="")
-        key = repr(plain)  # equality would take 1, 1.0 and true for the same
+        key = _key(plain)
         shared = self.lines.get(key)
         if shared is None:
             shared = self.lines[key] = self._compile(plain)

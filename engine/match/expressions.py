@@ -92,19 +92,19 @@ def _comparison(expr: Compare, silence: float) -> Node:
     right_expr = _listed(expr)
     right = value_of(right_expr, silence)
     holds = _fast(expr, op, left, right_expr) or _general(op, left, right)
-    name, symbol = text_of(expr), _SYMBOLS.get(expr.op, expr.op)
-    constant = isinstance(right_expr, Literal_)
-    needs = name.removeprefix(f"{text_of(expr.left)} ") if constant else ""
-    fields = _fields(expr, silence)
 
-    def look(s: Situation) -> Seen:
+    def look(s: Situation) -> Seen:  # words are put together when somebody asks: ten thousand rules have many lines
         a, b, ok = left(s), right(s), holds(s)
-        note = ""
+        name, symbol, note = text_of(expr), _SYMBOLS.get(expr.op, expr.op), ""
         if ok is None:
-            note = _unknown(fields, s) or (
+            note = _unknown(_fields(expr, silence), s) or (
                 mismatch(expr.op, a, b) if a is not None and b is not None else "not computable"
             )
-        return Seen(name, ok, shown(a), needs or f"{symbol} {text_of(right_expr)} ({_constant(shown(b))})", note)
+        if isinstance(right_expr, Literal_):
+            needs = name.removeprefix(f"{text_of(expr.left)} ")
+        else:
+            needs = f"{symbol} {text_of(right_expr)} ({_constant(shown(b))})"
+        return Seen(name, ok, shown(a), needs, note)
 
     return Node(holds, look)
 
