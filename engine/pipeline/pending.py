@@ -50,6 +50,24 @@ class Pace:
         self._late = (self._late + self._began - due) / 2
 
 
+class Portion:
+    """How many records a step takes: ``most``, or fewer where the last ones took long, so that one step does not hold
+    up everybody. How records are cut into steps never shows in what comes out."""
+
+    HOLD = 0.02  # seconds that a step may take
+    LEAST = 32  # records: of fewer nothing is learnt, for one release or tick may take as long as a thousand signals
+
+    def __init__(self, most: int) -> None:
+        self._bound = self.most = most
+        self._each = 0.0
+
+    def learn(self, count: int, seconds: float) -> None:
+        """A step over so many records took so long."""
+        if count >= self.LEAST:
+            self._each = (self._each + seconds / count) / 2
+            self.most = max(self.LEAST, min(self._bound, int(self.HOLD / max(self._each, 1e-9))))
+
+
 async def spaced(last: float, count: int) -> None:
     """Let work gather for a moment if the last batch was just now and this one is small; always let others run."""
     wait = 0.0 if count >= FULL else last + SPACING - monotonic()

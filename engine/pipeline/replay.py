@@ -1,10 +1,12 @@
 """Driving a core through records outside the live path: recovery, ``why``, ``preview`` and ``replay``."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
 from engine.model.moment import Effects
 from engine.model.record import Frame, Record, ReleaseChange, ScheduleDue, Tick
 from engine.pipeline.core import Core
+from engine.pipeline.pending import Pending
 
 MAX_TICKS = 100_000  # between two frames: more means a timer that does not advance
 
@@ -14,6 +16,23 @@ def cut(frame: Frame, start: int, end: int | None = None) -> Frame:
     first = max(0, start - frame.offset)
     last = len(frame.records) if end is None else max(0, min(len(frame.records), end - frame.offset))
     return Frame(frame.offset + first, frame.received, frame.records[first:last])
+
+
+def take_frames(frames: deque[tuple[Frame, list[Pending]]], most: int) -> tuple[list[Frame], list[Pending]]:
+    """The first so many records off a queue, and whom to tell when they are stepped; a frame that is too long is
+    cut, and who waits for it waits for its last part."""
+    taken: list[Frame] = []
+    waiting: list[Pending] = []
+    while frames and most > 0:
+        frame, pending = frames.popleft()
+        if len(frame.records) > most:
+            frames.appendleft((cut(frame, frame.offset + most), pending))
+            frame, pending = cut(frame, frame.offset, frame.offset + most), []
+        if frame.records:
+            taken.append(frame)
+        waiting += pending
+        most -= len(frame.records)
+    return taken, waiting
 
 
 def releases_in(records: Iterable[Record]) -> list[str]:

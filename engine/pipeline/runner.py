@@ -25,9 +25,9 @@ from engine.pipeline.feed import Feed
 from engine.pipeline.fences import Wish
 from engine.pipeline.meters import Meters
 from engine.pipeline.notes import notes_of
-from engine.pipeline.pending import Pace, Pending, spaced
+from engine.pipeline.pending import Pace, Pending, Portion, spaced
 from engine.pipeline.releases import Releases
-from engine.pipeline.replay import cut
+from engine.pipeline.replay import cut, take_frames
 from engine.pipeline.snapshot import Snapshot
 from engine.pipeline.state import STAGED, checkpoint_pieces
 from engine.pipeline.ticker import Ticker
@@ -341,20 +341,24 @@ class Runner:
         return batch, records
 
     async def _step_loop(self) -> None:
-        pace = Pace()
+        pace, portion = Pace(), Portion(MAX_BATCH)
         while True:
             await self._stepping.wait()
-            await pace.rest(self._unstepped)
-            frames, waiting = self._take_frames()
+            await pace.rest(self._unstepped if self._unstepped < portion.most else pace.FULL)
+            frames, waiting = take_frames(self._frames, portion.most)
+            if not self._frames:
+                self._stepping.clear()
             started = monotonic()
             self.core.watch = self.feed.watched("moments")
             effects = self.core.step(frames) if frames else Effects()
-            self.metrics.step_seconds.observe(monotonic() - started)
+            took = monotonic() - started
+            self.metrics.step_seconds.observe(took)
             self.core.faults.report()
             self._behind = effects.durable()
             seqs = await self._commit(effects) if self._behind else []
             self._behind = False
             stepped = sum(len(frame.records) for frame in frames)
+            portion.learn(stepped, took)
             self._queued -= stepped
             self._unstepped -= stepped
             for pending in waiting:
@@ -362,20 +366,6 @@ class Runner:
             self._tell(effects, seqs)
             if self._wants_checkpoint or self.core.state.offset - self._checkpointed >= TAIL:
                 self._begin_checkpoint()
-
-    def _take_frames(self) -> tuple[list[Frame], list[Pending]]:
-        frames: list[Frame] = []
-        waiting: list[Pending] = []
-        count = 0
-        while self._frames and count < MAX_BATCH:
-            frame, pending = self._frames.popleft()
-            if frame.records:
-                frames.append(frame)
-            waiting += pending
-            count += len(frame.records)
-        if not self._frames:
-            self._stepping.clear()
-        return frames, waiting
 
     async def _commit(self, effects: Effects) -> list[int]:
         """Commit, however long it takes: the state has moved on, so there is no way but forward."""

@@ -1,12 +1,15 @@
 """How long work gathers before a step, and how often timers are looked at."""
 
 import asyncio
+from collections import deque
 
 import pytest
 
 from engine.clock import ManualClock
+from engine.model.record import Frame, Tick
 from engine.pipeline import pending, ticker
-from engine.pipeline.pending import SPACING, Pace
+from engine.pipeline.pending import SPACING, Pace, Pending, Portion
+from engine.pipeline.replay import take_frames
 from engine.pipeline.ticker import Ticker
 
 
@@ -79,3 +82,44 @@ async def test_many_steps_are_one_look_at_the_timers(monkeypatch: pytest.MonkeyP
         watch.look()
     task.cancel()
     assert asked == 1
+
+
+def test_a_step_takes_fewer_records_where_they_take_long_and_more_again_later() -> None:
+    portion = Portion(1024)
+    portion.learn(1024, 0.005)
+    assert portion.most == 1024
+    for _ in range(10):
+        portion.learn(400, 0.08)
+    assert portion.most == pytest.approx(Portion.HOLD / 0.0002, abs=2)
+    portion.learn(100, 10.0)
+    assert portion.most == Portion.LEAST
+    for _ in range(30):
+        portion.learn(portion.most, portion.most * 1e-5)
+    assert portion.most == 1024
+
+
+def test_a_step_over_few_records_says_nothing_of_their_cost() -> None:
+    portion = Portion(1024)
+    portion.learn(1, 5.0)
+    portion.learn(0, 0.0)
+    assert portion.most == 1024
+
+
+async def test_frames_are_taken_in_order_and_cut_where_they_are_too_long() -> None:
+    first, second, third = (Pending([], True) for _ in range(3))
+    queue = deque(
+        [
+            (Frame(10, 1.0, tuple(Tick() for _ in range(3))), [first]),
+            (Frame(13, 2.0, tuple(Tick() for _ in range(5))), [second]),
+            (Frame(18, 2.0, ()), [third]),
+        ]
+    )
+    seen = []
+    while queue:
+        frames, waiting = take_frames(queue, 4)
+        seen.append(([(f.offset, f.end, f.received) for f in frames], waiting))
+    assert seen == [
+        ([(10, 13, 1.0), (13, 14, 2.0)], [first]),
+        ([(14, 18, 2.0)], [second]),
+        ([], [third]),
+    ]
