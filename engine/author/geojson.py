@@ -15,7 +15,7 @@ from engine.author import properties
 from engine.author.features import Collection, Outline, Piece, Place, Sourced, advance
 from engine.author.plain import read_plain
 from engine.author.properties import Properties
-from engine.author.report import NotYet, TextError, clip, ordered
+from engine.author.report import TextError, clip, ordered
 from engine.author.shapes import read_shape
 from engine.author.swapped import looks_swapped
 from engine.author.tangles import Budget
@@ -212,8 +212,7 @@ class _Reader:
             self.id, label = fence_id, f"'{clip(fence_id)}'"
             self._fence(feature, facts, fence_id, place)
         except TextError as error:
-            code = "NOT_YET" if isinstance(error, NotYet) else "FENCE"
-            self.tell(place, "error", code, f"{label}: {error.problem}", error.fix)
+            self.tell(place, "error", "FENCE", f"{label}: {error.problem}", error.fix)
         return None
 
     def _fence(self, feature: dict[str, Any], facts: dict[str, Any], fence_id: str, place: Place) -> None:

@@ -5,7 +5,7 @@ from copy import copy
 
 from engine.errors import ConfigError
 from engine.match.conditions import Workshop
-from engine.match.index import Places, Wakers, Wish, approaches, by_event, crosses, dwells, wakers, wish
+from engine.match.index import Places, Wakers, Wish, approaches, by_event, crosses, dwells, on_transitions, wakers, wish
 from engine.match.seen import line
 from engine.match.situation import Situation, Truth
 from engine.match.waits import followed, schedules
@@ -75,7 +75,8 @@ class Matcher:
         self.horizon = _horizon(rules, release.segments)
         self._events = self._share(by_event(rules))
         self._usual: dict[Wish, Wakers[Woken]] = wakers(rules, initial=False)
-        self._initial: dict[Wish, Wakers[Woken]] = wakers(rules, initial=True)
+        ignoring = any(trigger.initial == "ignore" for rule in rules for trigger in on_transitions(rule))
+        self._initial = wakers(rules, initial=True) if ignoring else self._usual
         self._there = _nowhere()
 
     @classmethod
@@ -160,5 +161,3 @@ def _windows(conditions: Iterable[Condition]) -> Iterator[float]:
                 yield max(condition.seconds, WEEK_SECONDS)
             case AnyOf() | AllOf() | NoneOf():
                 yield from _windows(condition.items)
-            case _:
-                yield WEEK_SECONDS
