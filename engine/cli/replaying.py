@@ -21,7 +21,9 @@ from engine.pipeline.diff import Comparison
 from engine.pipeline.diff_run import LockStep, Side
 from engine.pipeline.diff_words import TOLD, Ground, Report, report
 from engine.pipeline.estimate import Estimator
+from engine.sense import fast
 
+LONG = 500_000  # records from which compiled loops save more time than it takes to load them
 TAIL = 1800.0  # seconds that pass after the last signal of a file, so that what still waits is seen
 
 
@@ -38,9 +40,13 @@ class Wanted(msgspec.Struct, frozen=True):
     def history(self, past: Any) -> History:
         """The past, from where it is needed to know all that matters since then."""
         if self.file is not None:
-            return of_file(self.files, self.file, self.device, past)
-        since = past.ended - self.back if self.back is not None and past is not None else self.since
-        return of_journal(self.files, past, since)
+            history = of_file(self.files, self.file, self.device, past)
+        else:
+            since = past.ended - self.back if self.back is not None and past is not None else self.since
+            history = of_journal(self.files, past, since)
+        if history.records > LONG:
+            fast.load()
+        return history
 
     def first(self, end: float) -> float:
         """From when on what happens is looked at."""

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from engine.cli.main import main
@@ -148,3 +149,14 @@ def test_plain_replay_of_a_file_lists_its_moments(tmp_path: Path):
 def test_progress_is_silent_where_nobody_watches(tmp_path: Path):
     result = ran(str(signals(tmp_path)), "--config", str(project(tmp_path)))
     assert result.stderr == ""
+
+
+def test_only_a_long_past_is_worth_loading_compiled_loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Loading them takes longer than a short replay does."""
+    loaded: list[int] = []
+    monkeypatch.setattr("engine.cli.replaying.fast.load", lambda: loaded.append(1))
+    file, config = signals(tmp_path), project(tmp_path)
+    for long, times in ((8, 0), (7, 1)):
+        monkeypatch.setattr("engine.cli.replaying.LONG", long)
+        ran(str(file), "--config", str(config))
+        assert len(loaded) == times
