@@ -105,10 +105,6 @@ class Machine:
         hours = self._hours.get(fence)
         return hours is None or hours.open(at)
 
-    def plain(self, fence: int, dwell: int) -> bool:
-        """Whether a stay in a fence has no timers of its own while inside: no hours, no dwells to come."""
-        return fence not in self._hours and dwell >= len(self._dwells[fence])
-
     # ------------------------------------------------------------------ time
 
     def timer(self, stay: Stay) -> Timer | None:
@@ -141,7 +137,7 @@ class Machine:
 
     def due(self, stay: Stay) -> float:
         """When the next timer of a stay but silence runs out; infinite where there is none."""
-        if self.plain(stay.fence, stay.dwell):
+        if stay.fence not in self._hours and stay.dwell >= len(self._dwells[stay.fence]):
             if stay.state == INSIDE:
                 return math.inf
             if stay.state == LEAVING:

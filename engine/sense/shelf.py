@@ -1,7 +1,6 @@
 """Devices off the columns while something happens to them, and back with their timers set."""
 
 import math
-from collections.abc import Mapping
 from struct import Struct
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from engine.sense.arithmetic import Ints
 from engine.sense.columns import HELD, NONE, STATE, Chained, Devices, Marks, Stays
-from engine.sense.machine import INSIDE, LEAVING, PLAIN, QUIET, Device, Evidence, Machine, Mark, Stay
+from engine.sense.machine import PLAIN, QUIET, Device, Machine, Mark, Stay
 from engine.sense.timers import TimerQueue
 
 _CLOCK = Struct("=5d")  # at, received, heard, timer, told
@@ -71,37 +70,6 @@ class Shelf:
         if timer != math.inf or live:
             timer = min(timer, device.heard + machine.policy.silence) if live else timer
             self.queue.arm_one(row, timer - device.at + device.received)
-
-    def turn(self, row: int, at: float, received: float, seen: Mapping[int, Evidence], machine: Machine) -> bool:
-        """What a usable fix does where it only turns stays without dwells or hours from inside to leaving, or back: the
-        same as ``take``, ``Machine.apply`` and ``put``, in place. False where it does more: then nothing is done."""
-        own, stays = self.devices.view, self.stays
-        turned, timer, slot, stay = list[tuple[int, int, int, float]](), math.inf, 0, own["head"][row]
-        while stay != NONE:
-            visit, since, fence, after, dwell, state = _STAY.unpack_from(stays.buffer, stay * stays.width)
-            if (state != INSIDE and state != LEAVING) or not machine.plain(fence, dwell):
-                return False
-            told = seen.get(fence)
-            if told is not None:
-                if not told.out:
-                    state = INSIDE
-                elif state == INSIDE:
-                    state, since = LEAVING, max(at, visit)
-                turned.append((slot, stay, state, since))
-            if state == LEAVING:
-                timer = min(timer, since + machine.policy.min_outside)
-            slot, stay = slot + 1, after
-        if len(turned) != len(seen) or machine.policy.min_outside <= 0.0:
-            return False
-        held, state_of, since_of = own["held"], stays.view["state"], stays.view["since"]
-        for slot, stay, state, since in turned:
-            state_of[stay], since_of[stay] = state, since
-            fence = held[row, slot] & ((1 << STATE) - 1)
-            held[row, slot] = fence if state == INSIDE else fence | LEAVING << STATE
-        own["at"][row], own["received"][row], own["heard"][row], own["timer"][row] = at, received, at, timer
-        own["placed"][row] = True
-        self.queue.arm_one(row, min(timer, at + machine.policy.silence) - at + received)
-        return True
 
     def _keep(self, device: Device) -> int:
         """Write the stays back; where the first one is."""

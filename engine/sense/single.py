@@ -58,8 +58,6 @@ class Single:
         device, due = None, own["timer"][row]
         if own["live"][row]:
             due = min(due, own["heard"][row] + self.policy.silence)
-        if seen and due > at and self._turned(row, signal, received, seen, place):
-            return
         if due <= at or seen or signal.reported is not None or own["count"][row] > HELD:
             device = self.shelf.take(row)
             if due <= at:
@@ -82,15 +80,6 @@ class Single:
             self.shelf.put(device, self.machine)
         if place:
             self._place(row, signal)
-
-    def _turned(self, row: int, signal: Signal, received: float, seen: dict[int, Evidence], place: bool) -> bool:
-        """Whether that was all: stays that the fix turned from inside to leaving, or back."""
-        if self.travelled or signal.reported is not None or self.shelf.devices.view["count"][row] > HELD:
-            return False
-        turned = self.shelf.turn(row, signal.at, received, seen, self.machine)
-        if turned and place:
-            self._place(row, signal)
-        return turned
 
     def _pass(self, row: int, at: float, received: float, usable: bool) -> None:
         """Nothing happens but that time passes."""
