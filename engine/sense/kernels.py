@@ -17,6 +17,7 @@ from engine.sense.depths import GRID
 from engine.sense.fences import AREA, CIRCLE, LOCAL, PLANE, TOUCHING
 from engine.sense.index import MIX as _MIX
 from engine.sense.mass import CURVATURES, EDGE_STEPS, H_STEP, REACH, WIDE
+from engine.sense.plain import bilinear
 from engine.sense.stops import USEFUL, WITHIN
 from engine.sense.verdict import AWAY, COMING, EITHER, INSIDE, OUTSIDE
 
@@ -65,16 +66,7 @@ def _scales(lat: float, table: Any) -> tuple[float, float]:
     return table[row, 0] + share * table[row, 1], table[row, 2] + share * table[row, 3]
 
 
-@_jit
-def _bilinear(table: Any, columns: int, u: float, v: float) -> Any:
-    i, j = min(int(u), len(table) // columns - 2), min(int(v), columns - 2)
-    u -= i
-    v -= j
-    at = i * columns + j
-    low = table[at] * (1.0 - v) + table[at + 1] * v
-    at += columns
-    high = table[at] * (1.0 - v) + table[at + 1] * v
-    return low * (1.0 - u) + high * u
+_bilinear = _jit(bilinear)  # the very function of single signals
 
 
 @_jit

@@ -90,7 +90,7 @@ def _owen(h: float, t: float) -> float:
     size = min(abs(t), math.sqrt(REACH * REACH - h * h))
     r = math.sqrt(h * h + size * size)
     q = size / (size + h + 1e-300)
-    value = _bilinear(_edges(), EDGE_STEPS + 1, r * (EDGE_STEPS / REACH), q * float(EDGE_STEPS))
+    value = bilinear(_edges(), EDGE_STEPS + 1, r * (EDGE_STEPS / REACH), q * float(EDGE_STEPS))
     return -value if t < 0.0 else value
 
 
@@ -102,14 +102,15 @@ def circle_mass(border: float, radius: float) -> float:
         if border >= WIDE:
             return 1.0
         u, v = (border + WIDE) * float(H_STEP), (1.0 / radius) * float(CURVATURES)
-        return _bilinear(_wide(), CURVATURES + 1, u, v)
+        return bilinear(_wide(), CURVATURES + 1, u, v)
     distance = radius - border
     if distance >= 7.0:
         return 0.0
-    return _bilinear(_small(), CURVATURES + 1, distance * float(H_STEP), radius * float(CURVATURES))
+    return bilinear(_small(), CURVATURES + 1, distance * float(H_STEP), radius * float(CURVATURES))
 
 
-def _bilinear(table: list[float], columns: int, u: float, v: float) -> float:
+def bilinear(table: list[float], columns: int, u: float, v: float) -> float:
+    """Between four neighbours of a table kept row after row. The kernels compile this very function."""
     i, j = min(int(u), len(table) // columns - 2), min(int(v), columns - 2)
     u -= i
     v -= j

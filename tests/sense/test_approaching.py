@@ -79,6 +79,12 @@ def test_time_to_arrival_by_the_last_two_fixes(town, circle):
     assert t.at(120, 1500, accuracy=10.0) == [("approach", "cafe", 120)]  # 20 m/s
 
 
+def test_who_hardly_moves_does_not_arrive(town, circle):
+    t = town([circle()], **SECONDS)
+    assert t.at(0, 150, speed=0.25, heading=180.0) == []  # 50 m in 200 s, but nobody walks like that
+    assert t.at(10, 149, speed=0.35, heading=180.0) == [("approach", "cafe", 10)]
+
+
 def test_jitter_is_no_approach(town, circle):
     t = town([circle()], **SECONDS)
     t.at(0, 500, accuracy=50.0)
