@@ -56,11 +56,11 @@ async def held(runner: Runner, clock: ManualClock, devices: int, write: bool) ->
     beating = asyncio.create_task(heartbeat(late))
     began = time.perf_counter()
     if write:
-        before = runner._checkpointed
+        before = runner.saving.last
         runner.want_checkpoint()
-        while runner._checkpointed == before or runner._saving is None:
+        while runner.saving.last == before or runner.saving.task is None:
             await asyncio.sleep(0.01)
-        await runner._saving
+        await runner.saving.task
     else:
         await asyncio.sleep(3.0)
     took = time.perf_counter() - began

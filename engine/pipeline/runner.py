@@ -28,7 +28,7 @@ from engine.pipeline.notes import notes_of
 from engine.pipeline.pending import Pace, Pending, Portion, spaced
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut, take_frames
-from engine.pipeline.snapshot import Snapshot
+from engine.pipeline.saving import Saving
 from engine.pipeline.state import STAGED, checkpoint_pieces
 from engine.pipeline.ticker import Ticker
 from engine.pipeline.why import LOOK_BACK, Questions
@@ -38,10 +38,7 @@ log = structlog.get_logger("herenow.runner")
 
 PARTITION = 0
 MAX_BATCH = 1024  # records a frame or a step: bounds the pause of one step to some milliseconds
-TAIL = 200_000  # records after which a checkpoint is written, so that recovery stays short
-LARGE = 20_000  # devices and people from which a checkpoint is written by a process of its own
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
-CHECKPOINT_RETRY = 60.0  # seconds until a checkpoint that failed is tried again
 HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of the next one
 FAREWELL = 5.0  # seconds that a stop waits for what was accepted to be applied
 
@@ -68,10 +65,8 @@ class Runner:
         self._queued = self._unstepped = 0
         self._arrived, self._stepping = asyncio.Event(), asyncio.Event()
         self._ticker = Ticker(clock, self, lambda: self.core.next_due())
+        self.saving = Saving(store, lambda: self.core, self._pieces, self.notes, self._stepping.set)
         self._committed = 0
-        self._checkpointed = 0
-        self._wants_checkpoint = False
-        self._saving: asyncio.Task[None] | None = None
         self._appending: list[Pending] = []
         self._append_failed = float("-inf")  # when, in seconds of this process
         self._behind = False  # the state holds effects that are not committed yet
@@ -85,7 +80,7 @@ class Runner:
         await self.store.open(Genesis("herenow", secrets.token_hex(16), 1))
         recovered = await recovery.recover(self.store, self.releases)
         self.core, self.recent, self.divergence = recovered.core, recovered.recent, recovered.divergence
-        self._committed, self._checkpointed = recovered.committed, recovered.checkpointed
+        self._committed, self.saving.last = recovered.committed, recovered.checkpointed
         self.metrics.replay_divergence.inc(self.divergence)
         self._meters = Meters(self.metrics, self.core)
         if recovered.replayed and recovered.build != engine.__version__:
@@ -101,7 +96,7 @@ class Runner:
         with contextlib.suppress(asyncio.CancelledError, StoreError, TimeoutError):
             async with asyncio.timeout(FAREWELL):
                 await self.flush(applied=True)
-        stopping = [*self._tasks, *([self._saving] if self._saving is not None else [])]
+        stopping = [*self._tasks, *([self.saving.task] if self.saving.task is not None else [])]
         for task in stopping:
             task.cancel()
         await asyncio.gather(*stopping, return_exceptions=True)
@@ -216,38 +211,11 @@ class Runner:
 
     def want_checkpoint(self) -> None:
         """Have the state written after the next step."""
-        self._wants_checkpoint = True
-        self._stepping.set()
-
-    def _begin_checkpoint(self) -> None:
-        """Between steps: the state as of now is taken, and kept while the steps go on."""
-        self._wants_checkpoint = False
-        if self._saving is None or self._saving.done():
-            self._saving = asyncio.create_task(self._try_checkpoint(self._snapshot()), name="checkpoint")
-
-    async def _try_checkpoint(self, snapshot: Snapshot) -> None:
-        try:
-            await self._keep(snapshot)
-        except StoreError as error:
-            log.warning("cannot save a checkpoint", problem=str(error))
-            self.notes["checkpoint"] = f"The next start will take longer: {error}"
-            asyncio.get_running_loop().call_later(CHECKPOINT_RETRY, self.want_checkpoint)
-        else:
-            self.notes.pop("checkpoint", None)
+        self.saving.want()
 
     async def checkpoint(self) -> None:
         """Write the state as of now; only called between steps."""
-        await self._keep(self._snapshot())
-
-    def _snapshot(self) -> Snapshot:
-        state = self.core.state
-        self._checkpointed = state.offset  # also of one that will fail: not at each step, what failed once is large
-        large = self.core.sense.devices() + len(state.people) > LARGE
-        return Snapshot(self._pieces, large, getattr(self.store, "folder", None), state.offset, state.received)
-
-    async def _keep(self, snapshot: Snapshot) -> None:
-        blob = await snapshot.blob()
-        await self.store.save_checkpoint(PARTITION, snapshot.offset, snapshot.received, blob)
+        await self.saving.save()
 
     def _pieces(self) -> Iterator[bytes]:
         """A checkpoint; of the keys seen without those of signals that may never reach the journal: after a crash their
@@ -364,8 +332,7 @@ class Runner:
             for pending in waiting:
                 pending.finish()
             self._tell(effects, seqs)
-            if self._wants_checkpoint or self.core.state.offset - self._checkpointed >= TAIL:
-                self._begin_checkpoint()
+            self.saving.begin_if_due()
 
     async def _commit(self, effects: Effects) -> list[int]:
         """Commit, however long it takes: the state has moved on, so there is no way but forward."""

@@ -158,7 +158,7 @@ async def test_ready_again_after_a_full_disk_though_nobody_sends(start, hello, m
 
 
 async def test_a_checkpoint_that_fails_is_told_tried_again_and_stops_nothing(start, hello, monkeypatch) -> None:
-    monkeypatch.setattr("engine.pipeline.runner.CHECKPOINT_RETRY", 0.1)
+    monkeypatch.setattr("engine.pipeline.saving.RETRY", 0.1)
     runner = await start()
     runner.store.full = {"checkpoint"}
     runner.want_checkpoint()

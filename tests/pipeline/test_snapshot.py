@@ -6,9 +6,10 @@ import socket
 
 import pytest
 
+import engine
 from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
-from engine.pipeline import runner as running
+from engine.pipeline import saving
 from engine.pipeline.snapshot import Snapshot
 from engine.pipeline.state import decode_checkpoint
 
@@ -80,7 +81,7 @@ async def test_it_keeps_no_port_of_the_server(tmp_path) -> None:
 
 async def test_signals_are_decided_while_a_large_state_is_written(start, hello, kill, monkeypatch) -> None:
     """And a start from there gives what was there: the state as of the checkpoint, and what came after it."""
-    monkeypatch.setattr(running, "LARGE", 0)
+    monkeypatch.setattr(saving, "LARGE", 0)
     runner = await start()
     await runner.ingest([hello(1, "d1")])
     await runner.flush(applied=True)
@@ -97,7 +98,7 @@ async def test_signals_are_decided_while_a_large_state_is_written(start, hello, 
     await runner.flush(applied=True)
     assert set(runner.core.state.people) == {"d1", "d2"}
     gate.set()
-    await runner._saving
+    await runner.saving.task
     offset, blob = await runner.store.load_checkpoint(0)
     saved = decode_checkpoint(blob)
     assert saved.state.offset == offset
@@ -116,7 +117,7 @@ async def test_another_version_writes_its_own_before_it_takes_traffic(start, hel
     await runner.ingest([hello(1)])
     await runner.flush(applied=True)
     await kill(runner)
-    monkeypatch.setattr(running.engine, "__version__", "another")
+    monkeypatch.setattr(engine, "__version__", "another")
     again = await start(rules=None)
     offset, blob = await again.store.load_checkpoint(0)
     assert decode_checkpoint(blob).build == "another"
