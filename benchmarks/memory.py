@@ -59,7 +59,7 @@ async def fill(runner: Runner, clock: ManualClock, devices: int) -> None:
         for part in range(0, len(signals), BATCH):
             clock.set(clock.now() + 0.01)
             await runner.ingest(signals[part : part + BATCH])
-    await runner.flush(applied=True)
+        await runner.flush(applied=True)
 
 
 def arrivals(first: int, count: int, now: float) -> list[Signal]:

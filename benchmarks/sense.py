@@ -1,13 +1,14 @@
-"""µs per signal of the sense room, stage by stage, next to a plain STRtree lookup in the same run.
+"""µs per signal of the sense room, stage by stage, next to a plain STRtree lookup in the same run; and what a signal
+costs among many fences, with numpy and, where it is installed, with numba.
 
-python benchmarks/sense.py [--fences 1000,10000] [--rounds 60]
+    python -m benchmarks.sense [--fences 1000,10000,100000,1000000] [--batches 1,100,500,1000] [--rounds 40]
 """
 
 import argparse
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import shapely
 from engine.model.fence import Fence, Polygons
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal
-from engine.sense import FenceSet, Sense
+from engine.sense import FenceSet, Sense, fast
 from engine.sense.fixes import Fixes
 from engine.sense.verdict import INSIDE, OUTSIDE, Judge, Pairs
 
@@ -29,15 +30,13 @@ def metro(count: int, seed: int = 1) -> list[Fence]:
     """Star polygons of 20 vertices, about 1.8 of them over every point."""
     rng = np.random.default_rng(seed)
     size = math.sqrt(1.8 * 50_000.0**2 / count / math.pi) / 0.8
-    fences = []
-    for k in range(count):
-        angle = np.sort(rng.uniform(0, 2 * np.pi, 20))
-        radius = size * rng.uniform(0.6, 1.0, 20)
-        x = rng.uniform(WEST, EAST) + radius * np.cos(angle) / 67_900
-        y = rng.uniform(SOUTH, NORTH) + radius * np.sin(angle) / 111_267
-        ring = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
-        fences.append(Fence(f"fence-{k:07}", Polygons((((*ring, ring[0]),),))))
-    return fences
+    angle = np.sort(rng.uniform(0, 2 * np.pi, (count, 20)), axis=1)
+    radius = size * rng.uniform(0.6, 1.0, (count, 20))
+    ring = np.empty((count, 21, 2))
+    ring[:, :20, 0] = rng.uniform(WEST, EAST, (count, 1)) + radius * np.cos(angle) / 67_900
+    ring[:, :20, 1] = rng.uniform(SOUTH, NORTH, (count, 1)) + radius * np.sin(angle) / 111_267
+    ring[:, 20] = ring[:, 0]
+    return [Fence(f"fence-{k:07}", Polygons(((drawn.tobytes(),),))) for k, drawn in enumerate(ring)]
 
 
 class Walk:
@@ -105,27 +104,63 @@ def measure(fences: FenceSet, tree: shapely.STRtree, size: int, rounds: int) -> 
     return [*(statistics.median(column) / size * 1e6 for column in columns), moved]
 
 
+def advanced(fences: FenceSet, size: int, rounds: int) -> float:
+    """Median µs per signal of ``Sense.advance`` and ``tick`` by the road in use."""
+    walk, sense, times = Walk(), Sense(SensePolicy()), []
+    sense.use(fences, SensePolicy())
+    for batch in range(8 * DEVICES // 1000 + rounds):
+        some = walk.batch(1000 if batch < 8 * DEVICES // 1000 else size)
+        took, _ = timed(sense.advance, *some)
+        more, _ = timed(sense.tick, walk.now)
+        times.append(took + more)
+    return statistics.median(times[-rounds:]) / size * 1e6
+
+
+def roads() -> Iterator[str]:
+    """The ways of sensing one after the other, each in use while it is asked about."""
+    fast.kernels, FenceSet.grounded = None, False
+    yield "numpy"
+    if fast.load():
+        yield "numba"
+        fast.kernels, FenceSet.grounded = None, False
+
+
+def costs(found: dict[tuple[str, int], list[float]], counts: list[int]) -> None:
+    """What a signal costs among so many fences, and how many times what it costs among the fewest."""
+    print(f"\nadvance and tick, µs per signal (x: of {counts[0]:,} fences)")
+    print(f"{'road':6}{'batch':>6}" + "".join(f"{count:>12,}{'x':>7}" for count in counts))
+    for (road, size), row in found.items():
+        print(f"{road:6}{size:>6}" + "".join(f"{cost:12.2f}{cost / row[0]:7.2f}" for cost in row), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fences", default="1000,10000")
-    parser.add_argument("--batches", default="1,100,256,1024")
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--fences", default="1000,10000,100000,1000000")
+    parser.add_argument("--batches", default="1,100,500,1000")
+    parser.add_argument("--rounds", type=int, default=40)
     options = parser.parse_args()
     print(
         "CPU µs per signal, medians. distance: of all candidates, to the last edge; verdict: what advance needs of it,"
         " bounds sparing the most; advance: the whole of Sense.advance; strtree: a plain lookup, for comparison"
     )
     print(f"{'fences':>8} {'batch':>6} " + " ".join(f"{name:>9}" for name in STAGES) + "  transitions/signal")
-    for count in map(int, options.fences.split(",")):
+    counts, sizes = (list(map(int, told.split(","))) for told in (options.fences, options.batches))
+    found: dict[tuple[str, int], list[float]] = {}
+    for count in counts:
         authored = metro(count)
         start = time.process_time()
         fences = FenceSet.compile(authored)
         took = time.process_time() - start
-        tree = shapely.STRtree([shapely.Polygon(f.shape.parts[0][0]) for f in authored])
-        for size in map(int, options.batches.split(",")):
+        drawn = np.frombuffer(b"".join(fence.shape.rings[0][0] for fence in authored)).reshape(count, 21, 2)
+        tree = shapely.STRtree(shapely.polygons(drawn))
+        for size in sizes:
             row = measure(fences, tree, size, options.rounds)
             print(f"{count:>8} {size:>6} " + " ".join(f"{value:9.2f}" for value in row[:-1]) + f"  {row[-1]:.3f}")
         print(f"{count:>8} compiled in {took:.2f} s")
+        for road in roads():
+            for size in sizes:
+                found.setdefault((road, size), []).append(advanced(fences, size, options.rounds))
+    costs(found, counts)
 
 
 if __name__ == "__main__":
