@@ -19,7 +19,7 @@ from engine.clock import Clock, SimulatedClock, SystemClock
 from engine.deliver import Deliverer, lane_policies, notes, open_adapters
 from engine.errors import AuthorError, Busy, ConfigError, Finding, StoreError
 from engine.model.config import Config
-from engine.model.moment import Effects, Notification
+from engine.model.moment import Notification
 from engine.pipeline.runner import Runner
 from engine.pipeline.state import STAGED
 from engine.schedule import Chore, scheduler, schedules_of
@@ -101,11 +101,7 @@ async def _deliver(
     adapters = await stack.enter_async_context(open_adapters(config, runner.clock, environ, publish))
     deliverer = Deliverer(runner.store, runner, runner.clock, adapters, policies=lane_policies(config))
 
-    def committed(effects: Effects) -> None:
-        if effects.notifications or effects.settled or effects.holds:
-            deliverer.wake()
-
-    runner.on_commit = committed
+    runner.sender = deliverer
     tasks: list[asyncio.Task[None]] = []
 
     async def send() -> None:

@@ -55,6 +55,9 @@ class Store(Protocol):
       offset it raises and changes nothing; so does an ``offset`` that is not journaled yet. A moment or notification
       whose id exists already is left as it is (unique). Returns the feed ``seq`` of each moment in ``effects.moments``
       (of the stored one, where it existed).
+    - ``commit_and_begin`` is ``commit`` and then, in the same transaction, ``begin_send`` of ``ids`` at ``now``: what
+      that refuses is refused here, too, after what these effects cancel and hold. Returns the ``seq`` of each moment,
+      and the rows taken.
     - ``committed`` is the last such offset (0 at first).
 
     Checkpoints
@@ -97,6 +100,12 @@ class Store(Protocol):
 
     async def commit(self, partition: int, previous: int, offset: int, effects: Effects) -> list[int]:
         """Effects and offset in one transaction."""
+        ...
+
+    async def commit_and_begin(
+        self, partition: int, previous: int, offset: int, effects: Effects, ids: Sequence[str], now: float
+    ) -> tuple[list[int], list[OutboxRow]]:
+        """The same, and the point of no return of these rows with it."""
         ...
 
     async def committed(self, partition: int) -> int:
@@ -207,6 +216,28 @@ class Journal(Protocol):
 
     async def submit(self, records: Sequence[Record], applied: bool = False) -> None:
         """Add records."""
+        ...
+
+
+class Sender(Protocol):
+    """Who sends what commits make; told by the runner, which commits one after the other.
+
+    - ``choose`` before a commit: which of its notifications shall be past the point of no return with it. Their slots
+      are kept until the runner says how it ended, by one of the other two.
+    - ``committed``: the effects hold, and each row ``begun`` must be sent now.
+    - ``failed``: the commit failed, and nobody knows whether the rows were taken.
+    """
+
+    def choose(self, notifications: Sequence[Notification]) -> Sequence[str]:
+        """Ids of those that may begin at once."""
+        ...
+
+    def committed(self, effects: Effects, begun: Sequence[OutboxRow]) -> None:
+        """It is durable."""
+        ...
+
+    def failed(self, ids: Sequence[str]) -> None:
+        """It may be durable; what was chosen for it."""
         ...
 
 

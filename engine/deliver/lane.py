@@ -50,12 +50,14 @@ class Lane:
         self.schedule: Schedule = tuple(getattr(adapter, "schedule", ()))
         self.breaker = Breaker(policy.failures, policy.pause)
         self.in_flight = 0
+        self.kept = 0  # slots of rows that are about to begin
+        self.clear = False  # as far as is known, no row is due and waits
         self.unrecorded = 0
         self.swept = float("-inf")  # when expired rows were last looked for while nothing could begin
 
     def room(self, now: float) -> int:
         """How many sends may begin now."""
-        free = self.policy.concurrency - self.in_flight
+        free = self.policy.concurrency - self.in_flight - self.kept
         bound = self.breaker.room(now)
         return free if bound is None else min(free, bound)
 

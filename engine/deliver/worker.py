@@ -15,9 +15,9 @@ from engine.deliver import call
 from engine.deliver.lane import Lane, LanePolicy, LaneStatus
 from engine.deliver.retry import attempt_of, homeless, interrupted
 from engine.errors import Busy, StoreError
-from engine.model.moment import OutboxRow, Result
+from engine.model.moment import Effects, Notification, OutboxRow, Result
 from engine.model.record import Attempt
-from engine.ports import Adapter, Journal, Store
+from engine.ports import Adapter, Journal, Sender, Store
 
 _log = structlog.get_logger("deliver")
 
@@ -29,12 +29,13 @@ CHUNK = 512  # records given to the journal at once at start
 WORST_PAUSE = 5.0  # real seconds between tries to record a result
 
 
-class Deliverer:
+class Deliverer(Sender):
     """Sends what is due, each channel in its own lane: slots, time bound, breaker. None holds up another.
 
-    ``recover`` once at start, before ``run`` and while the journal takes records; ``wake`` after every commit that
-    added or settled rows, and after a switch was released. A result that the journal refuses is kept and offered until
-    it is in; its row stays ``sending`` meanwhile and is not sent again.
+    ``recover`` once at start, before ``run`` and while the journal takes records; the runner tells of every commit (see
+    ``ports.Sender``): what it makes due begins with it where its lane has room and nothing older waits there, all else
+    is looked for in the outbox. A result that the journal refuses is kept and offered until it is in; its row stays
+    ``sending`` meanwhile and is not sent again.
     """
 
     def __init__(
@@ -57,9 +58,12 @@ class Deliverer:
         self._grace = grace
         self._woken = asyncio.Event()
         self._hand: set[str] = set()  # notifications begun here whose record is not yet applied
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[bool]] = set()
         self._doubtful: list[str] = []
-        self._stopping = False
+        self._chosen: list[Lane] = []  # the lane of each row that the commit under way is to begin
+        self._told = asyncio.Event()  # there is none
+        self._told.set()
+        self._stopping = True  # until ``run``
         self._trouble = ""
 
     # ------------------------------------------------------------------ what others call
@@ -81,6 +85,50 @@ class Deliverer:
             if status.unrecorded:
                 found.append(f"channel '{status.channel}': {status.unrecorded} results wait for the journal")
         return found
+
+    # ------------------------------------------------------------------ with a commit
+
+    def choose(self, notifications: Sequence[Notification]) -> list[str]:
+        """Those whose lane has room for them now, and in which nothing waits that is older."""
+        if self._stopping or self._doubtful:
+            return []
+        now = self._clock.now()
+        ids: list[str] = []
+        for n in notifications:
+            lane = self._lanes.get(n.channel)
+            if lane is None or n.not_before > now:
+                continue
+            lane.clear = lane.clear and lane.breaker.until is None and lane.room(now) > 0
+            if lane.clear:
+                lane.kept += 1
+                self._chosen.append(lane)
+                self._told.clear()
+                ids.append(n.id)
+        return ids
+
+    def committed(self, effects: Effects, begun: Sequence[OutboxRow]) -> None:
+        """Send what has begun; look for the rest."""
+        self._let_go()
+        for row in begun:
+            self._begin(self._lanes[row.notification.channel], row)
+        rest = len(begun) < len(effects.notifications)
+        if rest or effects.holds or any(settle.status == "waiting" for settle in effects.settled):
+            self.wake()
+
+    def failed(self, ids: Sequence[str]) -> None:
+        """Rows that may have been taken are looked for before any other begins."""
+        self._let_go()
+        if ids:
+            self._doubtful += ids
+            self.wake()
+
+    def _let_go(self) -> None:
+        for lane in self._chosen:
+            lane.kept -= 1
+        self._chosen.clear()
+        self._told.set()
+
+    # ------------------------------------------------------------------ from start to stop
 
     async def recover(self) -> None:
         """Settle what a stopped process left behind: tries that never came back, rows of channels that are gone.
@@ -125,15 +173,22 @@ class Deliverer:
         """Begin what may begin, bury what ran out of time. True when there may be more at once."""
         now = self._clock.now()
         chosen: list[str] = []
+        kept: list[Lane] = []
         more = False
-        for lane in self._lanes.values():
-            over, live = await self._candidates(lane, now)
-            more = more or bool(over)
-            chosen += [row.notification.id for row in (*over, *live)]  # begin_send makes those out of time dead
-        for row in await self._begin_send(chosen, now):
+        try:
+            for lane in self._lanes.values():
+                over, live = await self._candidates(lane, now)
+                more = more or bool(over)
+                chosen += [row.notification.id for row in (*over, *live)]  # begin_send makes those out of time dead
+                kept += [lane] * len(live)
+                lane.kept += len(live)
+            begun = await self._begin_send(chosen, now)
+        finally:
+            for lane in kept:
+                lane.kept -= 1
+        for row in begun:
             self._begin(self._lanes[row.notification.channel], row)
-            more = True
-        return more
+        return more or bool(begun)
 
     async def _begin_send(self, chosen: list[str], now: float) -> list[OutboxRow]:
         """Take rows past the point of no return."""
@@ -163,12 +218,16 @@ class Deliverer:
         """Rows of one lane whose time is over, and rows that may begin."""
         room = lane.room(now)
         probing = lane.breaker.until is not None
-        if room == 0:  # nothing may begin, yet what waits in vain must not wait for ever
+        lane.clear = False
+        if room <= 0:  # nothing may begin, yet what waits in vain must not wait for ever
             if now < lane.swept + POLL:
                 return [], []
             lane.swept = now
+            room = 0
         look = room if room and not probing else PROBES if room else SWEEP
-        due = [row for row in await self._store.due(now, (lane.name,), look) if row.notification.id not in self._hand]
+        found = await self._store.due(now, (lane.name,), look)
+        lane.clear = len(found) < look and room > 0 and not probing
+        due = [row for row in found if row.notification.id not in self._hand]
         over = [row for row in due if now >= row.notification.deadline]
         live = [row for row in due if now < row.notification.deadline]
         if probing:  # the least tried: one message that always fails must not keep the breaker open
@@ -185,17 +244,20 @@ class Deliverer:
         task = asyncio.create_task(self._send(lane, row), name=f"deliver {id}")
         self._tasks.add(task)
 
-        def done(finished: asyncio.Task[None]) -> None:
+        def done(finished: asyncio.Task[bool]) -> None:
             lane.in_flight -= 1
             self._hand.discard(id)
             self._tasks.discard(finished)
             if not finished.cancelled() and (error := finished.exception()) is not None:
                 self._report(f"'{id}' stays sending until the next start: {type(error).__name__}: {error}")
+            elif not finished.cancelled() and finished.result() and lane.clear and lane.breaker.until is None:
+                return  # nothing waits for this slot
             self.wake()
 
         task.add_done_callback(done)
 
-    async def _send(self, lane: Lane, row: OutboxRow) -> None:
+    async def _send(self, lane: Lane, row: OutboxRow) -> bool:
+        """Try it once; whether it went."""
         task = call.start(lane.adapter, row.notification)
         result = await call.outcome(task, lane.name, lane.timeout, lane.adapter.idempotent)
         now = self._clock.now()
@@ -207,6 +269,7 @@ class Deliverer:
             lane.unrecorded -= 1
         if not task.done():  # it ignores that it was told to stop: it keeps a slot of its own lane, no other's
             await asyncio.wait({task})
+        return result.outcome == "sent"
 
     def _judge(self, lane: Lane, row: OutboxRow, result: Result, now: float) -> None:
         was = lane.breaker.state
@@ -254,11 +317,12 @@ class Deliverer:
                 wait.cancel()
 
     async def _drain(self, dispatcher: "asyncio.Task[None]") -> None:
-        """Let the round under way and its sends finish; what does not is left to ``recover``."""
-        await asyncio.wait({dispatcher, *self._tasks}, timeout=self._grace)
+        """Let the round and the commit under way and their sends finish; what does not is left to ``recover``."""
+        told = asyncio.create_task(self._told.wait())
+        await asyncio.wait({dispatcher, told, *self._tasks}, timeout=self._grace)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._grace)
-        left = [dispatcher, *self._tasks]
+        left = [dispatcher, told, *self._tasks]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)

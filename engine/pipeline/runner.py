@@ -32,7 +32,7 @@ from engine.pipeline.saving import Saving
 from engine.pipeline.state import STAGED, checkpoint_pieces
 from engine.pipeline.ticker import Ticker
 from engine.pipeline.why import LOOK_BACK, Questions
-from engine.ports import Store, StoredMoment
+from engine.ports import Sender, Store, StoredMoment
 
 log = structlog.get_logger("herenow.runner")
 
@@ -44,8 +44,8 @@ FAREWELL = 5.0  # seconds that a stop waits for what was accepted to be applied
 
 
 class Runner:
-    """Runs one partition: implements ``ports.Journal`` and owns the core. ``on_commit`` is called after effects
-    hold."""
+    """Runs one partition: implements ``ports.Journal`` and owns the core. ``sender``, where there is one, begins what
+    commits make due."""
 
     def __init__(self, config: Config, store: Store, clock: Clock, metrics: Metrics | None = None) -> None:
         self.config, self.store, self.clock = config, store, clock
@@ -56,7 +56,7 @@ class Runner:
         self.core = Core(self.releases.library)
         self._meters = Meters(self.metrics, self.core)
         self.recent = Recent()
-        self.on_commit: Callable[[Effects], None] = lambda effects: None
+        self.sender: Sender | None = None
         self.problems: dict[str, str] = {}  # what keeps the server from being ready
         self.notes: dict[str, str] = {}  # what an operator should know, though all works
         self.divergence = 0
@@ -336,11 +336,16 @@ class Runner:
 
     async def _commit(self, effects: Effects) -> list[int]:
         """Commit, however long it takes: the state has moved on, so there is no way but forward."""
-        offset = self.core.state.offset
+        offset, sender = self.core.state.offset, self.sender
         while True:
+            ids = sender.choose(effects.notifications) if sender is not None else ()
             try:
-                seqs = await self.store.commit(PARTITION, self._committed, offset, effects)
+                seqs, begun = await self.store.commit_and_begin(
+                    PARTITION, self._committed, offset, effects, ids, self.clock.now()
+                )
             except StoreError as error:
+                if sender is not None:
+                    sender.failed(ids)
                 if self.problems.get("commit") != str(error):
                     log.warning("cannot commit", problem=str(error))
                 self.problems["commit"] = str(error)
@@ -352,6 +357,8 @@ class Runner:
                 continue
             self.problems.pop("commit", None)
             self._committed = offset
+            if sender is not None:
+                sender.committed(effects, begun)
             return seqs
 
     def _tell(self, effects: Effects, seqs: list[int]) -> None:
@@ -363,6 +370,4 @@ class Runner:
         for hold in effects.holds:
             if hold.on and hold.by == "guard":
                 log.error("a rule paused itself", rule=hold.id, why=hold.why)
-        if effects.durable():
-            self.on_commit(effects)
         self._ticker.look()

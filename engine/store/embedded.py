@@ -182,13 +182,21 @@ class EmbeddedStore(Store):
     # ------------------------------------------------------------------ commit
 
     async def commit(self, partition: int, previous: int, offset: int, effects: Effects) -> list[int]:
+        seqs, _ = await self.commit_and_begin(partition, previous, offset, effects, (), 0.0)
+        return seqs
+
+    async def commit_and_begin(
+        self, partition: int, previous: int, offset: int, effects: Effects, ids: Sequence[str], now: float
+    ) -> tuple[list[int], list[OutboxRow]]:
         self._check(partition)
         if not previous <= offset <= self._journal.end:
             problem = f"cannot commit from record {previous} to {offset}: the journal ends at {self._journal.end}."
             raise StoreError(problem, str(self.folder), retry=False)
-        return await self._run(self._writer_thread, self._commit, previous, offset, effects)
+        return await self._run(self._writer_thread, self._commit, previous, offset, effects, ids, now)
 
-    def _commit(self, previous: int, offset: int, effects: Effects) -> list[int]:
+    def _commit(
+        self, previous: int, offset: int, effects: Effects, ids: Sequence[str], now: float
+    ) -> tuple[list[int], list[OutboxRow]]:
         with self._db.transaction("commit to") as sql:
             committed = database.get_committed(sql)
             if committed != previous:
@@ -203,8 +211,9 @@ class EmbeddedStore(Store):
                 outbox.cancel(sql, cancel, [n.id for n in later])
             for hold in effects.holds:
                 outbox.switch(sql, hold)
+            begun = outbox.begin_send(sql, ids, now) if ids else []
         self._committed = offset
-        return seqs
+        return seqs, begun
 
     async def committed(self, partition: int) -> int:
         self._check(partition)

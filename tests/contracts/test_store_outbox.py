@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from engine.errors import StoreError
 from engine.model.moment import Cancel, Effects, Hold, Settle
 from engine.model.reason import Reason
 
@@ -331,3 +332,62 @@ async def test_the_inbox_lists_sent_rows_in_the_order_they_were_sent(store, reop
     assert await store.inbox("p1", "inbox", seqs[0], 10) == seen[1:]
     assert await store.inbox("p1", "inbox", seqs[-1], 10) == []
     assert [row.notification.id for _, row in await store.inbox("p2", "inbox", 0, 10)] == ["q1"]
+
+
+# ------------------------------------------------------------------ begun with the commit that makes it
+
+
+async def made(store, make, effects, ids, now=1000.0):
+    frame = await store.append(0, [make.signal(1)], 1000.0)
+    return await store.commit_and_begin(0, await store.committed(0), frame.end, effects, ids, now)
+
+
+async def test_a_row_may_begin_with_the_commit_that_makes_it_and_is_ambiguous_after_a_crash(store, reopen, make):
+    rows = [make.notification(id) for id in ("n1", "n2")]
+    seqs, begun = await made(store, make, Effects(moments=[make.moment("m1")], notifications=rows), ["n1"])
+    assert seqs == [1]
+    assert [(row.notification, row.status, row.attempts) for row in begun] == [(rows[0], "sending", 0)]
+    assert await due(store) == ["n2"]
+    store = await reopen(store)
+    assert names(await store.sending()) == ["n1"]
+    assert await begin(store, "n1", "n2") == ["n2"]
+
+
+async def test_a_commit_begins_nothing_that_its_own_effects_cancel_or_hold(store, make):
+    effects = Effects(
+        notifications=[make.notification("n1"), make.notification("n2", channel="sms"), make.notification("n3")],
+        cancels=[Cancel(Reason.LEFT, moment="m-n1")],
+        holds=[Hold("channel", "sms", True)],
+    )
+    _, begun = await made(store, make, effects, ["n1", "n2", "n3"])
+    assert names(begun) == ["n3"]
+    assert await standing(store, "n1") == ("cancelled", "LEFT")
+    assert (await standing(store, "n2"))[0] == "waiting"
+
+
+async def test_a_commit_begins_nothing_before_its_time_and_buries_what_is_out_of_time(store, make):
+    rows = [
+        make.notification("early", not_before=1001.0),
+        make.notification("late", deadline=1000.0, expires=1000.0),
+        make.notification("night", deadline=1000.0),
+    ]
+    _, begun = await made(store, make, Effects(notifications=rows), ["early", "late", "night"])
+    assert begun == []
+    assert (await standing(store, "early"))[0] == "waiting"
+    assert await standing(store, "late") == ("dead", "EXPIRED")
+    assert await standing(store, "night") == ("dead", "QUIET_HOURS")
+
+
+async def test_a_refused_commit_begins_nothing(store, make):
+    await make.waiting(store, make.notification("n1"))
+    frame = await store.append(0, [make.signal(1)], 1000.0)
+    with pytest.raises(StoreError):
+        await store.commit_and_begin(0, 0, frame.end, Effects(notifications=[make.notification("n2")]), ["n1"], 1000.0)
+    assert (await standing(store, "n1"))[0] == "waiting"
+    assert await store.row("n2") is None
+
+
+async def test_a_commit_does_not_begin_again_what_was_begun_before(store, make):
+    effects = Effects(notifications=[make.notification("n1")])
+    assert names((await made(store, make, effects, ["n1"]))[1]) == ["n1"]
+    assert (await made(store, make, effects, ["n1"]))[1] == []

@@ -11,7 +11,7 @@ from engine.author.project import Bundle
 from engine.clock import SystemClock
 from engine.errors import StoreError
 from engine.model.config import Config, Limits, Retention
-from engine.model.moment import Effects
+from engine.model.moment import Effects, OutboxRow
 from engine.model.record import Frame, Record
 from engine.model.release import DecidePolicy, Policy
 from engine.model.signal import Signal
@@ -49,9 +49,11 @@ class ShakyStore(EmbeddedStore):
         self._refuse("append")
         return await super().append(partition, records, received)
 
-    async def commit(self, partition: int, previous: int, offset: int, effects: Effects) -> list[int]:
+    async def commit_and_begin(
+        self, partition: int, previous: int, offset: int, effects: Effects, ids: Sequence[str], now: float
+    ) -> tuple[list[int], list[OutboxRow]]:
         self._refuse("commit")
-        return await super().commit(partition, previous, offset, effects)
+        return await super().commit_and_begin(partition, previous, offset, effects, ids, now)
 
     async def save_checkpoint(self, partition: int, offset: int, received: float, blob: bytes | memoryview) -> None:
         self._refuse("checkpoint")

@@ -232,13 +232,13 @@ async def test_why_in_whole_seconds_means_all_of_that_second(start, hello) -> No
 
 async def test_applied_is_answered_once_the_effects_hold_and_not_before(start) -> None:
     runner = await start()
-    commit, gate = runner.store.commit, asyncio.Event()
+    commit, gate = runner.store.commit_and_begin, asyncio.Event()
 
     async def slow(*args):
         await gate.wait()
         return await commit(*args)
 
-    runner.store.commit = slow
+    runner.store.commit_and_begin = slow
     pause = asyncio.create_task(runner.submit([Control("pause", "all")], applied=True))
     await asyncio.sleep(0.1)
     assert not pause.done()
