@@ -1,7 +1,7 @@
 """Vertex chains of many fences in rectangular blocks: parity and distance for many (fence, point) pairs at once."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,6 +64,20 @@ class Chains:
                 self.rows[index] = len(pieces[kind]) - self.first[index]
         blocks = [_block(some, width + 1) for some, width in zip(pieces, WIDTHS, strict=True)]
         self.x, self.y = [x for x, _ in blocks], [y for _, y in blocks]
+
+    def columns(self) -> dict[str, Any]:
+        """All of it, by name."""
+        x = {f"x{width}": block for width, block in zip(WIDTHS, self.x, strict=True)}
+        y = {f"y{width}": block for width, block in zip(WIDTHS, self.y, strict=True)}
+        return {"chain": self.kind, "first": self.first, "rows": self.rows, **x, **y}
+
+    @classmethod
+    def of(cls, made: Mapping[str, Any]) -> "Chains":
+        """The inverse of ``columns``."""
+        whole = cls([])
+        whole.kind, whole.first, whole.rows = made["chain"], made["first"], made["rows"]
+        whole.x, whole.y = ([made[f"{axis}{width}"] for width in WIDTHS] for axis in "xy")
+        return whole
 
     @classmethod
     def joined(cls, parts: "Sequence[tuple[Chains, Ints, Ints]]", count: int) -> "Chains":

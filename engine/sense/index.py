@@ -6,6 +6,7 @@ and a point looks into one cell per grid in use. Cells wrap around the Earth.
 
 import math
 from bisect import bisect_left
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,21 +19,21 @@ MIX = np.int64(-7046029254386353131)
 
 
 class BoxIndex:
-    """Boxes as centre and half sizes in degrees; a negative half width is never found."""
+    """Boxes as centre and half sizes in degrees; a negative half width is never found. ``made``: what ``columns`` gave
+    of the same boxes."""
 
-    def __init__(self, lon: Floats, lat: Floats, half_width: Floats, half_height: Floats) -> None:
+    def __init__(
+        self,
+        lon: Floats,
+        lat: Floats,
+        half_width: Floats,
+        half_height: Floats,
+        made: Mapping[str, Any] | None = None,
+    ) -> None:
         self.lon, self.lat, self.half_width, self.half_height = lon, lat, half_width, half_height
-        live = np.flatnonzero(half_width >= 0.0)
-        size = np.maximum(np.maximum(half_width, half_height)[live] * 2.0, 1e-9)
-        level = np.zeros(len(live), np.int64)
-        for k in range(1, _FINEST + 1):
-            level[size * float(2**k) < 1440.0] = k  # cell = 360 / 2^k > size / 4
-        self.levels = np.unique(level)
-        keys, fences = self._fill(live, level)
-        order = np.argsort(keys, kind="stable")
-        self._members = fences[order].astype(np.int32)
-        keys, self._starts, self._counts = np.unique(keys[order], return_index=True, return_counts=True)
-        self._keys = np.append(keys, _LAST)  # so that every search ends at a key
+        made = self._made() if made is None else made
+        self.levels, self._members = made["levels"], made["members"]
+        self._keys, self._starts, self._counts = made["keys"], made["starts"], made["counts"]
         cells = (1 << self.levels).astype(np.int64)
         self._scale, self._mask = cells / 360.0, cells - 1
         self._levels: list[int] = self.levels.tolist()
@@ -40,6 +41,34 @@ class BoxIndex:
             self._boxes = np.column_stack([lon, lat, 1.0 / half_width, 1.0 / half_height])
         flat = self._boxes.ravel()
         self._views = (self._keys.data, self._starts.data, self._counts.data, self._members.data, flat.data)
+
+    def _made(self) -> dict[str, Any]:
+        """Which cells hold which fences."""
+        live = np.flatnonzero(self.half_width >= 0.0)
+        size = np.maximum(np.maximum(self.half_width, self.half_height)[live] * 2.0, 1e-9)
+        level = np.zeros(len(live), np.int64)
+        for k in range(1, _FINEST + 1):
+            level[size * float(2**k) < 1440.0] = k  # cell = 360 / 2^k > size / 4
+        keys, fences = self._fill(live, level)
+        order = np.argsort(keys, kind="stable")
+        keys, starts, counts = np.unique(keys[order], return_index=True, return_counts=True)
+        return {
+            "levels": np.unique(level),
+            "members": fences[order].astype(np.int32),
+            "keys": np.append(keys, _LAST),  # so that every search ends at a key
+            "starts": starts,
+            "counts": counts,
+        }
+
+    def columns(self) -> dict[str, Any]:
+        """What took time to make, by name."""
+        return {
+            "levels": self.levels,
+            "members": self._members,
+            "keys": self._keys,
+            "starts": self._starts,
+            "counts": self._counts,
+        }
 
     def _fill(self, live: Ints, level: Ints) -> tuple[Ints, Ints]:
         cells = (1 << level).astype(np.int64)

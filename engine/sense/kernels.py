@@ -14,9 +14,10 @@ from numba import njit
 
 from engine.sense.columns import HELD, NEVER, NONE, STATE
 from engine.sense.depths import GRID
-from engine.sense.fences import AREA, CIRCLE, LOCAL, PLANE, TOUCHING
 from engine.sense.index import MIX as _MIX
 from engine.sense.mass import CURVATURES, EDGE_STEPS, H_STEP, REACH, WIDE
+from engine.sense.measuring import LOCAL, PLANE, TOUCHING
+from engine.sense.outlines import AREA, CIRCLE
 from engine.sense.plain import bilinear
 from engine.sense.stops import USEFUL, WITHIN
 from engine.sense.verdict import AWAY, COMING, EITHER, INSIDE, OUTSIDE

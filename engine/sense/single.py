@@ -11,8 +11,9 @@ from engine.sense import fast
 from engine.sense.approaching import Approaches
 from engine.sense.columns import HELD, NONE, STATE
 from engine.sense.crossing import Way, Ways
-from engine.sense.fences import PLANE, FenceSet
+from engine.sense.fences import FenceSet
 from engine.sense.machine import OVER, PLAIN, Device, Evidence, Machine
+from engine.sense.measuring import PLANE
 from engine.sense.shelf import Shelf
 from engine.sense.stops import COLUMNS, Stand
 from engine.sense.verdict import EITHER, INSIDE, OUTSIDE, Fix, Judge

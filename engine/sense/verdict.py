@@ -10,10 +10,12 @@ from engine.model.release import SensePolicy
 from engine.sense import plain
 from engine.sense.arithmetic import Bools, Floats, Ints
 from engine.sense.chains import Band
-from engine.sense.fences import AREA, CIRCLE, LOCAL, NOTHING, PLANE, ROUNDING, TOUCHING, FenceSet
+from engine.sense.fences import FenceSet
 from engine.sense.fixes import Fixes
 from engine.sense.machine import ENTERING, ENTERING_FIRST, LEAVING, UNKNOWN, Evidence
 from engine.sense.mass import REACH, SIGMA_PER_ACCURACY, circle_mass, near_lost
+from engine.sense.measuring import LOCAL, PLANE, ROUNDING, TOUCHING
+from engine.sense.outlines import AREA, CIRCLE, NOTHING
 
 # What is known of a pair before it is judged: no stay, simply inside, or anything else. Of some else it is known what
 # changes nothing: being out while leaving, in while entering, neither while lost.
