@@ -209,6 +209,7 @@ async def measure(port: int, process: "subprocess.Popen[bytes]", file: Path, arg
         line(f"{title}, {args.rate:,.0f}/s", waits, len(appointed) - len(waits))
         breakdown(passed, appointed)
         line("  the loop's own lateness", told["late"])
+        line("  the collector's pauses", told["collected"])
         sizes = told["sizes"]
         print(
             f"  server CPU {busy:.2f} of a core; records an append: {statistics.mean(sizes):.1f}, at most {max(sizes)};"

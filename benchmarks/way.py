@@ -3,11 +3,12 @@
     python -m benchmarks.way FILE --config config.toml
 
 Told in FILE whenever SIGUSR1 comes, then forgotten: for each device called ``new-…`` the monotonic instants at which it
-passed the posts of ``POSTS``, how large the journal's appends were, and by how much the loop was late. The functions
-are wrapped here, from outside; the product knows nothing of it.
+passed the posts of ``POSTS``, how large the journal's appends were, by how much the loop was late, and for how long the
+collector of garbage held everybody. The functions are wrapped here, from outside; the product knows nothing of it.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -30,6 +31,8 @@ class Way:
         self.passed: dict[str, dict[str, float]] = {}
         self.sizes: list[int] = []
         self.late: list[float] = []
+        self.collected: list[float] = []
+        self._collecting = 0.0
 
     def note(self, post: str, devices: Iterable[str]) -> None:
         """They are there now; only the first time counts."""
@@ -41,9 +44,18 @@ class Way:
     def tell(self, file: Path) -> None:
         """Write it down, and forget it."""
         part = file.with_suffix(".part")
-        part.write_text(json.dumps({"passed": self.passed, "sizes": self.sizes, "late": self.late}))
+        told = {"passed": self.passed, "sizes": self.sizes, "late": self.late, "collected": self.collected}
+        part.write_text(json.dumps(told))
         part.rename(file)
-        self.__init__()  # type: ignore[misc]
+        for kept in (self.passed, self.sizes, self.late, self.collected):
+            kept.clear()
+
+    def collect(self, phase: str, _: dict[str, int]) -> None:
+        """The collector begins, or ends."""
+        if phase == "start":
+            self._collecting = time.monotonic()
+        else:
+            self.collected.append(time.monotonic() - self._collecting)
 
     async def look(self) -> None:
         """How late the loop comes to what is due: what holds it holds everybody."""
@@ -158,6 +170,7 @@ def main() -> None:
 
     file, way = Path(sys.argv[1]), Way()
     put_on(way)
+    gc.callbacks.append(way.collect)
     signal.signal(signal.SIGUSR1, lambda *_: way.tell(file))
     sys.argv = ["herenow", "serve", *sys.argv[2:]]
     command()

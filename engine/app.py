@@ -22,6 +22,7 @@ from engine.model.config import Config
 from engine.model.moment import Notification
 from engine.pipeline.runner import Runner
 from engine.pipeline.state import STAGED
+from engine.pipeline.undisturbed import settled
 from engine.schedule import Chore, scheduler, schedules_of
 from engine.sense import fast
 from engine.simulate.personas import load_personas
@@ -222,8 +223,9 @@ def _retain(runner: Runner) -> Chore:
 async def serve(config: Config, environ: Mapping[str, str], ready: Callable[[Server], None]) -> None:
     """Serve until SIGINT or SIGTERM."""
     async with open_server(config, environ) as server:
-        ready(server)
-        await _stopped()
+        with settled():
+            ready(server)
+            await _stopped()
 
 
 async def serve_sandbox(config: Config, environ: Mapping[str, str], ready: Callable[[Server], None]) -> None:

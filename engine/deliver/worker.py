@@ -241,7 +241,8 @@ class Deliverer(Sender):
         lane.in_flight += 1
         lane.breaker.begun(id)
         self._hand.add(id)
-        task = asyncio.create_task(self._send(lane, row), name=f"deliver {id}")
+        begun = call.start(lane.adapter, row.notification)
+        task = asyncio.create_task(self._send(lane, row, begun), name=f"deliver {id}")
         self._tasks.add(task)
 
         def done(finished: asyncio.Task[bool]) -> None:
@@ -256,9 +257,8 @@ class Deliverer(Sender):
 
         task.add_done_callback(done)
 
-    async def _send(self, lane: Lane, row: OutboxRow) -> bool:
-        """Try it once; whether it went."""
-        task = call.start(lane.adapter, row.notification)
+    async def _send(self, lane: Lane, row: OutboxRow, task: "asyncio.Task[Result]") -> bool:
+        """See a try to its end; whether it went."""
         result = await call.outcome(task, lane.name, lane.timeout, lane.adapter.idempotent)
         now = self._clock.now()
         self._judge(lane, row, result, now)

@@ -1,7 +1,8 @@
 """Large sets of fences come and go without the event loop standing still for them.
 
 Two things would stop every thread of the interpreter at once: the cycle collector walking through all that a large set
-is made of, and a large set being freed in one go when its last holder lets it go.
+is made of, and a large set being freed in one go when its last holder lets it go. The same walk through all that a
+server holds (modules, a release, people) would stop it for a tenth of a second now and then.
 """
 
 import gc
@@ -10,10 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from engine.clock import monotonic
+
 if TYPE_CHECKING:
     from engine.pipeline.library import Compiled
 
 _SLICE = 100  # fences freed at once: well below a millisecond
+OLDEST = 2  # generation of what has lived long
+LONG = 0.005  # seconds of a collection, from which on what it went through is not gone through again
 
 
 @contextmanager
@@ -29,6 +34,32 @@ def undisturbed(large: bool = True) -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """For the life of a server: the collector looks through what comes and goes, and no more through what stays. What
+    is here now is set aside; so is, later, whatever took it long to go through. All that is freed as ever when its last
+    holder lets it go; only a circle that was whole when it was set aside stays for good."""
+    began = 0.0
+
+    def watch(phase: str, told: dict[str, int]) -> None:
+        nonlocal began
+        if told["generation"] < OLDEST:
+            return
+        if phase == "start":
+            began = monotonic()
+        elif monotonic() - began >= LONG:
+            gc.freeze()
+
+    gc.collect()
+    gc.freeze()
+    gc.callbacks.append(watch)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(watch)
+        gc.unfreeze()
 
 
 def bury(compiled: "Compiled | None", large: int) -> None:
