@@ -11,7 +11,8 @@ from engine.errors import HerenowError, StoreError
 from engine.model.fence import Fence
 from engine.model.record import FenceChange, Record, ReleaseChange
 from engine.pipeline import runtime
-from engine.pipeline.library import EMPTY, Compiled, place
+from engine.pipeline.library import EMPTY, NOTHING_MADE, Compiled, place
+from engine.pipeline.made import Made
 from engine.pipeline.runtime import NONE, RunTimeSet
 from engine.pipeline.state import CoreState
 from engine.pipeline.undisturbed import bury, undisturbed
@@ -46,8 +47,8 @@ class Wish:
 class RunTimeFences:
     """Compiles every release that is in force together with a run-time set into the library of releases."""
 
-    def __init__(self, store: Store, library: dict[str, Compiled]) -> None:
-        self._store, self._library = store, library
+    def __init__(self, store: Store, library: dict[str, Compiled], made: Made = NOTHING_MADE) -> None:
+        self._store, self._library, self._made = store, library, made
         self._newest: Compiled | None = None
         self._wishes: list[Wish] = []
         self.lock = asyncio.Lock()  # held while anything that is in force changes
@@ -89,7 +90,7 @@ class RunTimeFences:
             return base
         compiled = self._library.get(place(release, fences.hash))
         if compiled is None:
-            compiled = await asyncio.to_thread(base.with_fences, fences, self._newest)
+            compiled = await asyncio.to_thread(base.with_fences, fences, self._newest, self._made)
             self._library[compiled.place] = compiled
         self._newest = compiled
         self._forget()

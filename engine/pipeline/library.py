@@ -12,11 +12,13 @@ from engine.match import Matcher
 from engine.match.durable import DurableMatcher
 from engine.model.release import Release
 from engine.model.rule import Rule
+from engine.pipeline.made import Made
 from engine.pipeline.runtime import NONE, RunTimeSet
 from engine.sense import FenceSet
 
 MATCHERS: Mapping[str, type[Matcher]] = {"indexed": Matcher, "durable": DurableMatcher}
 """``[match] engine`` of config.toml to who decides whether conditions hold."""
+NOTHING_MADE = Made(None)
 
 
 def place(release: str, fences: str) -> str:
@@ -39,23 +41,35 @@ class Compiled:
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, release: Release) -> "Compiled":
-        """Compile the authored files alone; pure, may take seconds for large releases."""
+    def of(cls, release: Release, made: Made = NOTHING_MADE) -> "Compiled":
+        """Compile the authored files alone; pure, may take seconds for large releases. What ``made`` has of their
+        fences is taken from there; what it has not is put there."""
         matcher = MATCHERS.get(release.policy.matcher, Matcher).compile(release)
         fences = FenceSet.compile(
-            release.fences, matcher.dwells, crosses=matcher.crosses, approaches=matcher.approaches
+            release.fences,
+            matcher.dwells,
+            crosses=matcher.crosses,
+            approaches=matcher.approaches,
+            made=made.load(release.hash, len(release.fences)),
         )
+        made.save(release.hash, fences)
         authored = frozenset(fence.id for fence in release.fences)
         plans, rules = make_plans(release), {rule.id: rule for rule in release.rules}
         return cls(release, fences, matcher, Composer.compile(release), NONE, authored, plans, rules)
 
-    def with_fences(self, runtime: RunTimeSet, like: "Compiled | None" = None) -> "Compiled":
-        """This release with another run-time set; what ``like`` compiled of the same fences is taken from there."""
+    def with_fences(self, runtime: RunTimeSet, like: "Compiled | None" = None, made: Made = NOTHING_MADE) -> "Compiled":
+        """This release with another run-time set; what ``made`` has of it, or what ``like`` compiled of the same
+        fences, is taken from there."""
         everything = {fence.id: fence for fence in runtime.values()}
         everything.update((fence.id, fence) for fence in self.release.fences)
         matcher = self.matcher.with_fences(everything.values())
         fences = FenceSet.compile(
-            list(everything.values()), matcher.dwells, (like or self).fences, matcher.crosses, matcher.approaches
+            list(everything.values()),
+            matcher.dwells,
+            (like or self).fences,
+            matcher.crosses,
+            matcher.approaches,
+            made.load(place(self.release.hash, runtime.hash), len(everything)),
         )
         return Compiled(self.release, fences, matcher, self.composer, runtime, self.authored, self.plans, self.rules)
 

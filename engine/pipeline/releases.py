@@ -13,7 +13,8 @@ from engine.errors import AuthorError, Finding, HerenowError
 from engine.model.release import Release
 from engine.pipeline.changes import Change, changes
 from engine.pipeline.fences import RunTimeFences
-from engine.pipeline.library import EMPTY, Compiled, place
+from engine.pipeline.library import EMPTY, NOTHING_MADE, Compiled, place
+from engine.pipeline.made import Made
 from engine.pipeline.runtime import load as load_fences
 from engine.ports import Store
 
@@ -31,9 +32,11 @@ class Releases:
         self.library: dict[str, Compiled] = {}
         self.findings: dict[str, list[Finding]] = {}
         self._asked: dict[str, Compiled] = {}
-        self.fences = RunTimeFences(store, self.library)
         folder = getattr(store, "folder", None)
-        self._read = read_fences if folder is None else Kept(folder / "read").read
+        kept = None if folder is None else folder / "read"
+        self._read = read_fences if kept is None else Kept(kept).read
+        self.made = Made(kept)
+        self.fences = RunTimeFences(store, self.library, self.made)
 
     async def keep(self, bundle: Bundle) -> Compiled:
         """Compile (``AuthorError`` if it cannot be) and keep the bundle in the store, durably, before anything names
@@ -104,7 +107,7 @@ class Releases:
         return None
 
     async def _compile(self, bundle: Bundle, new: bool = False) -> Compiled:
-        compiled, self.findings[bundle.hash] = await asyncio.to_thread(compile_all, bundle, new, self._read)
+        compiled, self.findings[bundle.hash] = await asyncio.to_thread(compile_all, bundle, new, self._read, self.made)
         return compiled
 
     def _shelve(self, compiled: Compiled, needed: Sequence[str]) -> None:
@@ -119,9 +122,11 @@ class Releases:
             asyncio.get_running_loop().run_in_executor(None, let_go, pieces)
 
 
-def compile_all(bundle: Bundle, new: bool = False, read: Read = read_fences) -> tuple[Compiled, list[Finding]]:
+def compile_all(
+    bundle: Bundle, new: bool = False, read: Read = read_fences, made: Made = NOTHING_MADE
+) -> tuple[Compiled, list[Finding]]:
     """Parse and compile a bundle; raises ``AuthorError`` with every finding. ``new``: as strictly as ``check``;
-    ``read`` reads geofence files."""
+    ``read`` reads geofence files; ``made`` has what was compiled before."""
     with paused():
         release, findings = compile_bundle(bundle, new, read)
-        return Compiled.of(release), findings
+        return Compiled.of(release, made), findings

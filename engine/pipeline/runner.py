@@ -23,6 +23,7 @@ from engine.pipeline import questions, recovery
 from engine.pipeline.core import Core
 from engine.pipeline.feed import Feed
 from engine.pipeline.fences import Wish
+from engine.pipeline.made import WORTH
 from engine.pipeline.meters import Meters
 from engine.pipeline.notes import notes_of
 from engine.pipeline.pending import Pace, Pending, Portion, spaced
@@ -65,7 +66,7 @@ class Runner:
         self._queued = self._unstepped = 0
         self._arrived, self._stepping = asyncio.Event(), asyncio.Event()
         self._ticker = Ticker(clock, self, lambda: self.core.next_due())
-        self.saving = Saving(store, lambda: self.core, self._pieces, self.notes, self._stepping.set)
+        self.saving = Saving(store, lambda: self.core, self._pieces, self.notes, self._stepping.set, self.releases.made)
         self._committed = 0
         self._appending: list[Pending] = []
         self._append_failed = float("-inf")  # when, in seconds of this process
@@ -170,6 +171,8 @@ class Runner:
     async def change_fences(self, wish: Wish) -> None:
         """Change the run-time fences; in force on return. See ``RunTimeFences.change`` for what it raises."""
         await self.releases.fences.change(wish, self, lambda: self.core.compiled)
+        if wish.count >= WORTH:
+            self.saving.want()  # a start soon after would compile them all again
 
     async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:
         """Per rule what it would do now, and why; nothing is kept or sent."""

@@ -7,6 +7,7 @@ import structlog
 
 from engine.errors import StoreError
 from engine.pipeline.core import Core
+from engine.pipeline.made import Made
 from engine.pipeline.snapshot import Pieces, Snapshot
 from engine.ports import Store
 
@@ -19,8 +20,9 @@ RETRY = 60.0  # seconds until a checkpoint that failed is tried again
 
 
 class Saving:
-    """Keeps the state of a core. ``pieces`` is the state as of now, written down; ``wake`` has the next step come, even
-    if there is nothing to step; ``notes`` tells the operator. All but ``want`` is called between two steps."""
+    """Keeps the state of a core, and with it what ``made`` keeps of the fences in force, so that neither is waited for
+    at the next start. ``pieces`` is the state as of now, written down; ``wake`` has the next step come, even if there
+    is nothing to step; ``notes`` tells the operator. All but ``want`` is called between two steps."""
 
     def __init__(
         self,
@@ -29,8 +31,10 @@ class Saving:
         pieces: Pieces,
         notes: dict[str, str],
         wake: Callable[[], None],
+        made: Made,
     ) -> None:
         self._store, self._core, self._pieces, self._notes, self._wake = store, core, pieces, notes, wake
+        self._made = made
         self.last = 0  # the offset of the newest checkpoint that was begun
         self.task: asyncio.Task[None] | None = None  # the newest that is written beside the steps
         self._wanted = False
@@ -60,8 +64,10 @@ class Saving:
         return Snapshot(self._pieces, large, getattr(self._store, "folder", None), state.offset, state.received)
 
     async def _keep(self, snapshot: Snapshot) -> None:
+        compiled = self._core().compiled
         blob = await snapshot.blob()
         await self._store.save_checkpoint(PARTITION, snapshot.offset, snapshot.received, blob)
+        await asyncio.to_thread(self._made.save, compiled.place, compiled.fences)
 
     async def _try(self, snapshot: Snapshot) -> None:
         try:

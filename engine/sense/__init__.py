@@ -2,6 +2,7 @@
 
 from engine.sense.fences import FenceSet
 from engine.sense.fork import fork
+from engine.sense.outlines import Columns
 from engine.sense.sense import Sense
 
-__all__ = ["FenceSet", "Sense", "fork"]
+__all__ = ["Columns", "FenceSet", "Sense", "fork"]

@@ -69,7 +69,7 @@ def test_what_is_damaged_is_read_anew_and_mended(tmp_path, damage) -> None:
 def test_another_build_reads_anew(tmp_path, monkeypatch) -> None:
     read = Counted()
     Kept(tmp_path, read).read(NAME, FILE)
-    monkeypatch.setattr(kept, "build", lambda: b"another")
+    monkeypatch.setattr(kept, "build", lambda *rooms: b"another")
     Kept(tmp_path, read).read(NAME, FILE)
     assert read.calls == 2
 
