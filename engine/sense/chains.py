@@ -45,7 +45,10 @@ class Points(NamedTuple):
 
 
 class Chains:
-    """Chains cut into rows of at most ``width`` edges. A short row repeats its last vertex: edges without length."""
+    """Chains cut into rows of at most ``width`` edges. A short row repeats its last vertex: edges without length.
+
+    ``blocks``: by kind, longitudes and latitudes of each row's vertices (rows × 2 × width + 1); all of them lie in
+    ``flat``. Per fence: its ``kind``, the ``first`` of its ``rows`` there, and how many."""
 
     def __init__(self, shapes: list[list[Floats]]) -> None:
         count = len(shapes)
@@ -62,39 +65,58 @@ class Chains:
                     starts = range(0, max(len(chain) - 1, 1), WIDTHS[kind])
                     pieces[kind] += [(chain, start) for start in starts]
                 self.rows[index] = len(pieces[kind]) - self.first[index]
-        blocks = [_block(some, width + 1) for some, width in zip(pieces, WIDTHS, strict=True)]
-        self.x, self.y = [x for x, _ in blocks], [y for _, y in blocks]
+        self._lay()
+        for some, block in zip(pieces, self.blocks, strict=True):
+            _fill(some, block)
+
+    def _lay(self, flat: Floats | None = None) -> None:
+        """Make room for the rows of all fences, or find them in what is made."""
+        counts = [int(self.rows[self.kind == kind].sum()) for kind in range(len(WIDTHS))]
+        sizes = [count * 2 * (width + 1) for count, width in zip(counts, WIDTHS, strict=True)]
+        self.flat: Floats = np.empty(sum(sizes)) if flat is None else flat
+        self._base = [sum(sizes[:kind]) for kind in range(len(WIDTHS))]
+        self.blocks = [
+            self.flat[base : base + size].reshape(-1, 2, width + 1)
+            for base, size, width in zip(self._base, sizes, WIDTHS, strict=True)
+        ]
+
+    def places(self) -> Ints:
+        """Per fence: where in ``flat`` its first row begins."""
+        places: Ints = np.array(self._base)[self.kind] + self.first.astype(np.int64) * (2 * (self.width() + 1))
+        return places
+
+    def width(self) -> Ints:
+        """Per fence: the edges of a row."""
+        width: Ints = np.array(WIDTHS)[self.kind]
+        return width
 
     def columns(self) -> dict[str, Any]:
         """All of it, by name."""
-        x = {f"x{width}": block for width, block in zip(WIDTHS, self.x, strict=True)}
-        y = {f"y{width}": block for width, block in zip(WIDTHS, self.y, strict=True)}
-        return {"chain": self.kind, "first": self.first, "rows": self.rows, **x, **y}
+        return {"chain": self.kind, "first": self.first, "rows": self.rows, "vertices": self.flat}
 
     @classmethod
     def of(cls, made: Mapping[str, Any]) -> "Chains":
         """The inverse of ``columns``."""
         whole = cls([])
         whole.kind, whole.first, whole.rows = made["chain"], made["first"], made["rows"]
-        whole.x, whole.y = ([made[f"{axis}{width}"] for width in WIDTHS] for axis in "xy")
+        whole._lay(made["vertices"])
         return whole
 
     @classmethod
     def joined(cls, parts: "Sequence[tuple[Chains, Ints, Ints]]", count: int) -> "Chains":
         """The chains of ``count`` fences, taken from others: whose, positions there, positions here."""
         whole = cls([[]] * count)
-        for kind, width in enumerate(WIDTHS):
-            first, xs, ys = 0, [np.zeros((0, width + 1))], [np.zeros((0, width + 1))]
+        for whose, there, here in parts:
+            whole.kind[here], whole.rows[here] = whose.kind[there], whose.rows[there]
+        whole._lay()
+        for kind in range(len(WIDTHS)):
+            first = 0
             for whose, there, here in parts:
                 some = np.flatnonzero(whose.kind[there] == kind)
                 _, rows, starts = whose._expand(there[some])
                 whole.first[here[some]] = first + starts
-                xs.append(whose.x[kind][rows])
-                ys.append(whose.y[kind][rows])
+                whole.blocks[kind][first : first + len(rows)] = whose.blocks[kind][rows]
                 first += len(rows)
-            whole.x[kind], whole.y[kind] = np.concatenate(xs), np.concatenate(ys)
-        for whose, there, here in parts:
-            whole.kind[here], whole.rows[here] = whose.kind[there], whose.rows[there]
         return whole
 
     def _expand(self, fences: Ints) -> tuple[Ints, Ints, Ints]:
@@ -145,8 +167,9 @@ class Chains:
             part = slice(start, start + _CHUNK)
             # vertices by rows and pairs by columns: every step below runs over one long stretch of memory
             shape = (WIDTHS[kind] + 1, len(rows[part]))
-            x = np.subtract(self.x[kind].take(rows[part], axis=0).T, lon[part], out=np.empty(shape))
-            y = np.subtract(self.y[kind].take(rows[part], axis=0).T, lat[part], out=np.empty(shape))
+            vertices = self.blocks[kind].take(rows[part], axis=0)
+            x = np.subtract(vertices[:, 0].T, lon[part], out=np.empty(shape))
+            y = np.subtract(vertices[:, 1].T, lat[part], out=np.empty(shape))
             odd[part] = inside = _parity(x, y)
             x *= east[part]
             y *= north[part]
@@ -166,8 +189,9 @@ class Chains:
             if len(chosen):
                 owner, rows, _ = self._expand(fences[chosen])
                 at = chosen[owner]
-                x = (self.x[kind][rows] - lon[at, None]) * east[at, None]
-                y = (self.y[kind][rows] - lat[at, None]) * north[at, None]
+                vertices = self.blocks[kind].take(rows, axis=0)
+                x = (vertices[:, 0] - lon[at, None]) * east[at, None]
+                y = (vertices[:, 1] - lat[at, None]) * north[at, None]
                 ends = (x[:, :-1].ravel(), y[:, :-1].ravel(), x[:, 1:].ravel(), y[:, 1:].ravel())
                 parts.append((np.repeat(at, width), *ends))
         if len(parts) == 1:
@@ -182,17 +206,16 @@ class Chains:
 _PORTION = 2000  # rows filled at a time: a thread that compiles never holds up the others for long
 
 
-def _block(pieces: list[tuple[Floats, int]], width: int) -> tuple[Floats, Floats]:
-    """Rows of ``width`` vertices from where each piece begins in its chain; the last vertex fills what is left."""
-    x, y = np.empty((len(pieces), width)), np.empty((len(pieces), width))
+def _fill(pieces: list[tuple[Floats, int]], block: Floats) -> None:
+    """Rows of vertices from where each piece begins in its chain; the last vertex fills what is left."""
+    width = block.shape[2]
     step = np.arange(width)
     for at in range(0, len(pieces), _PORTION):
         some = pieces[at : at + _PORTION]
         sizes = np.array([min(len(chain) - start, width) for chain, start in some])
         points = np.concatenate([chain[start : start + width] for chain, start in some])
         taken = points[(np.cumsum(sizes) - sizes)[:, None] + np.minimum(step, sizes[:, None] - 1)]
-        x[at : at + _PORTION], y[at : at + _PORTION] = taken[:, :, 0], taken[:, :, 1]
-    return x, y
+        block[at : at + _PORTION] = taken.transpose(0, 2, 1)
 
 
 def _parity(x: Floats, y: Floats) -> Bools:

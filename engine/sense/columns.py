@@ -21,7 +21,7 @@ STATE = 28  # bits of a fence's position; those above tell the state of a stay t
 
 class Table:
     """Columns that grow together, kept row by row: what is known of one device lies side by side in memory. ``columns``
-    gives each its type and the value of a fresh row; those of many bytes come first. ``buffer``: the rows as bytes,
+    gives each its type and the value of a fresh row; those read most come first. ``buffer``: the rows as bytes,
     ``width`` each."""
 
     columns: ClassVar[Mapping[str, tuple[Any, float]]] = {}
@@ -102,6 +102,11 @@ class Devices(Table):
         "heard": (np.float64, np.nan),
         "timer": (np.float64, np.inf),
         "told": (np.float64, -np.inf),
+        "head": (np.int32, NONE),
+        "held": (np.dtype((np.int32, (HELD,))), NONE),
+        "count": (np.int16, 0),
+        "placed": (np.bool_, False),
+        "live": (np.bool_, False),
         "fixed": (np.float64, np.nan),
         "lat": (np.float64, np.nan),
         "lon": (np.float64, np.nan),
@@ -116,11 +121,6 @@ class Devices(Table):
         "altitude": (np.float32, np.nan),
         "battery": (np.float32, np.nan),
         "marks": (np.int32, NONE),
-        "head": (np.int32, NONE),
-        "held": (np.dtype((np.int32, (HELD,))), NONE),
-        "count": (np.int16, 0),
-        "placed": (np.bool_, False),
-        "live": (np.bool_, False),
     }
     derived = frozenset(("held", "count", "queued"))
     at: Floats

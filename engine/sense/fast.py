@@ -1,9 +1,14 @@
 """numba, where it is installed (``herenow[fast]``): the same results, bit for bit, in less time. Never required.
 
+What is compiled is kept on disk by what this room's files hold: numba itself would only look at the one file a function
+stands in, and go on with what was compiled of another state of the rest.
+
 ``load`` is for those who sense much: it takes seconds the first time (what is compiled is kept on disk), so it is
 called before anybody waits. Whoever binds fences after that goes by the kernels.
 """
 
+from hashlib import blake2b
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,12 +32,22 @@ def load() -> bool:
     global kernels
     if kernels is None:
         try:
+            _keep_apart()
             from engine.sense import kernels as found  # noqa: PLC0415  (it may not be there, and takes its time)
         except ImportError:
             return False
         Swift(found, FenceSet.compile(()), SensePolicy()).rehearse()
         kernels, FenceSet.grounded = found, True
     return True
+
+
+def _keep_apart() -> None:
+    from numba import config  # noqa: PLC0415  (it may not be there)
+
+    room = Path(__file__).parent
+    state = blake2b(b"\0".join(file.read_bytes() for file in sorted(room.glob("*.py"))), digest_size=8)
+    folder = str(room / "__pycache__" / f"kernels-{state.hexdigest()}")
+    setattr(config, "CACHE_DIR", folder)  # noqa: B010  (what it holds is only known as it runs)
 
 
 def swift(fences: FenceSet, policy: SensePolicy) -> "Swift | None":
@@ -60,7 +75,7 @@ class Swift:
         self._row, self._mark = np.zeros(1, np.int64), np.zeros(1, np.uint8)
 
     def _room(self, count: int) -> None:
-        self._pairs, self._seen = np.zeros((count, 3), np.int64), np.zeros((count, 4))
+        self._pairs, self._seen = np.zeros((count, 4), np.int64), np.zeros((count, 4))
 
     def rehearse(self) -> None:
         """Compile, or fetch what is compiled."""
@@ -77,22 +92,20 @@ class Swift:
         is known); ``marks`` tell what each signal may do."""
         if len(self._pairs) < 4 * len(rows):
             self._room(4 * len(rows))
-        while True:
-            told, left = self._made.sweep(
-                *(rows, at, lat, lon, accuracy, devices.table, KNOWN, self.limits, *self._fences),
-                *(self._tables, marks, self._pairs, self._seen),
-            )
-            if told <= len(self._pairs):
-                break
-            self._room(2 * len(self._pairs))
-        if not told + left:
+        columns = rows, at, lat, lon, accuracy, devices.table, KNOWN, self.limits, self._fences, self._tables, marks
+        while (count := self._made.sweep(*columns, self._pairs, self._seen)) > len(self._pairs):
+            self._room(2 * count)
+        outcome = self._pairs[:count, 3]
+        told = (outcome > 0).nonzero()[0]
+        if not outcome.any():
             return [], []
-        pairs, seen = self._pairs[:told].tolist(), self._seen[:told].tolist()
+        pairs, seen = self._pairs[told].tolist(), self._seen[told].tolist()
         found = [
             (k, fence, Evidence(into > 0.0, out > 0.0, mass, metres))
-            for (k, fence, _), (into, out, mass, metres) in zip(pairs, seen, strict=True)
+            for (k, fence, _, _), (into, out, mass, metres) in zip(pairs, seen, strict=True)
         ]
-        return found, [(k, fence, known) for k, fence, known in self._pairs[len(self._pairs) - left :].tolist()]
+        left = self._pairs[(outcome < 0).nonzero()[0]].tolist()
+        return found, [(k, fence, known) for k, fence, known, _ in left]
 
     def look(self, row: int, fix: Fix, devices: Devices) -> tuple[list[Told], list[tuple[int, int, int]]]:
         """The same for one fix of a device (one whose stays its row can hold)."""
@@ -116,6 +129,6 @@ def judged(left: list[tuple[int, int, int]], lat: Floats, lon: Floats, accuracy:
         return []
     at, fence, known = np.array(left).T
     nothing = np.zeros(0)
-    pairs = Pairs(np.arange(len(at)), fence, known, np.zeros(len(at)), np.zeros(0, np.int64), nothing, nothing)
+    pairs = Pairs(np.arange(len(at)), fence, known, np.zeros(len(at)), nothing, nothing)
     found = judge.many(Fixes(lon[at], lat[at], accuracy[at]), pairs)
     return [(int(at[k]), area, evidence) for k, area, evidence in found]

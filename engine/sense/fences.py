@@ -11,19 +11,11 @@ from engine.model.fence import Fence
 from engine.sense import compiling, smallness
 from engine.sense.arithmetic import MEAN_RADIUS, Bools, Floats, Ints, arc, ecef
 from engine.sense.fixes import Fixes
+from engine.sense.ground import ground
 from engine.sense.hours import Hours
 from engine.sense.measuring import Measuring
 from engine.sense.nearby import Nearby
 from engine.sense.outlines import CIRCLE, LINE, NOTHING, Columns
-
-_BOX = ("lon", "lat", "half_width", "half_height")
-_CELL = ("unit", "wide", "high")
-_OWN = ("grow", "radius", "east", "north", "kind", "seam")
-_GROUND = np.dtype(
-    [(name, np.float64) for name in (*_BOX, "across", "up", *_CELL, *_OWN[:4])]
-    + [("first", np.int32), ("rows", np.int32), ("kind", np.int8), ("chain", np.int8), ("seam", np.bool_)],
-    align=True,
-)
 
 
 class FenceSet(Measuring):
@@ -74,17 +66,8 @@ class FenceSet(Measuring):
 
     @cached_property
     def ground(self) -> tuple[Any, ...]:
-        """What the kernels need to know: a row per fence, the index, bounds, and chains."""
-        index, chains, depths = self.index, self._chains, self.depths
-        table = np.zeros(len(self.ids), _GROUND)
-        columns: dict[str, Any] = {name: getattr(index, name) for name in _BOX}
-        columns |= zip(("across", "up"), index.stretch(), strict=True)
-        columns |= zip(_CELL, depths.cells(), strict=True)
-        columns |= {name: getattr(self, f"_{name}") for name in _OWN}
-        columns |= {"first": chains.first, "rows": chains.rows, "chain": chains.kind}
-        for name, column in columns.items():
-            table[name] = column
-        return table, *index.parts(), depths.bounds, tuple(chains.x), tuple(chains.y)
+        """What the kernels need to know of it."""
+        return ground(self)
 
     def _watch(self, crosses: Collection[str], approaches: Mapping[str, tuple[float, ...]]) -> None:
         """What only some fences need: by position."""

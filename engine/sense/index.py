@@ -16,6 +16,7 @@ from engine.sense.arithmetic import Bools, Floats, Ints, wrap
 _FINEST = 24  # cells of 2.4 m
 _LAST = 2**62
 MIX = np.int64(-7046029254386353131)
+_SLOT = np.dtype([("key", np.int64), ("start", np.int32), ("stop", np.int32)])
 
 
 class BoxIndex:
@@ -92,21 +93,19 @@ class BoxIndex:
         return self._boxes[:, 2], self._boxes[:, 3]
 
     def parts(self) -> tuple[Any, ...]:
-        """Keys of cells in use, their slots, where the members of each begin (and the last end), members, levels."""
-        starts = np.append(self._starts, len(self._members))
-        return self._keys[:-1], self.slots(), starts, self._members, self.levels
-
-    def slots(self) -> Any:
-        """Positions of the keys by their hash, open addressing; NONE where there is none."""
+        """Cells by their hash, open addressing (``stop`` 0: none), where among the members its own are; members,
+        levels."""
         keys = self._keys[:-1]
-        slots = np.full(1 << max(2 * len(keys), 2).bit_length(), -1, np.int32)
+        slots = np.zeros(1 << max(2 * len(keys), 2).bit_length(), _SLOT)
         pending, at = np.arange(len(keys)), mixed(keys) & (len(slots) - 1)
+        stops = np.append(self._starts, len(self._members))[1:]
         while len(pending):
-            free = slots[at] < 0
-            slots[at[free]] = pending[free]
-            lost = slots[at] != pending
+            free = slots["stop"][at] == 0
+            slots["stop"][at[free]], slots["key"][at[free]] = stops[pending[free]], keys[pending[free]]
+            slots["start"][at[free]] = self._starts[pending[free]]
+            lost = slots["key"][at] != keys[pending]
             pending, at = pending[lost], (at[lost] + 1) & (len(slots) - 1)
-        return slots
+        return slots, self._members, self.levels
 
     def holds(self, fences: Ints, lon: Floats, lat: Floats) -> Bools:
         """Whether each fence's box holds each point (pairwise)."""

@@ -1,326 +1,176 @@
-"""The columns' work in one loop over signals, compiled by numba where that is installed (``herenow[fast]``).
+"""The columns' work in loops over signals, compiled by numba where that is installed (``herenow[fast]``).
 
-The same arithmetic in the same order as ``verdict``, ``chains``, ``mass``, ``depths``, ``index`` and ``stops``, so the
-results are the same bit for bit; what is rare (grown shapes, poles, fixes on a border) is left to them. Only ``fast``
-imports this.
+Memory is slow to answer and can be asked many things at once: so ``sweep`` goes in steps, each over many signals and
+with few branches. Only ``fast`` imports this.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from engine.sense.columns import HELD, NEVER, NONE, STATE
-from engine.sense.depths import GRID
 from engine.sense.index import MIX as _MIX
-from engine.sense.mass import CURVATURES, EDGE_STEPS, H_STEP, REACH, WIDE
-from engine.sense.measuring import LOCAL, PLANE, TOUCHING
-from engine.sense.outlines import AREA, CIRCLE
-from engine.sense.plain import bilinear
+from engine.sense.kernel_judge import WIDEST, bound, jit, judge, scales, wrap
+from engine.sense.measuring import PLANE
 from engine.sense.stops import USEFUL, WITHIN
-from engine.sense.verdict import AWAY, COMING, EITHER, INSIDE, OUTSIDE
+from engine.sense.verdict import INSIDE, OUTSIDE
 
 QUIET, STIRRED, UNCLEAR = 0, 1, 2  # what a signal may do; unclear: what its fix says must be asked anew
+TOGETHER = 128  # signals of which each step is done before the next
 _FENCE = (1 << STATE) - 1
-_HALF = GRID / 2.0
 _SQUARE = WITHIN * WITHIN
 
 
-def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiled; kept on disk between starts where there is a folder that can be written to."""
-    try:
-        made: Callable[..., Any] = njit(cache=True)(function)
-    except RuntimeError:
-        made = njit(function)
-    return made
-
-
-@_jit
-def _slot(key: Any, mask: int) -> Any:
-    mixed = np.int64(key) * _MIX
-    return (mixed ^ (mixed >> 29)) & mask
-
-
-@_jit
-def _found(key: int, keys: Any, slots: Any) -> Any:
-    mask = len(slots) - 1
-    slot = _slot(key, mask)
-    while slots[slot] != NONE:
-        if keys[slots[slot]] == key:
-            return slots[slot]
+@jit
+def _span(key: Any, slots: Any) -> tuple[int, int]:
+    """Where the members of a cell begin and end."""
+    mask, mixed = len(slots) - 1, np.int64(key) * _MIX
+    slot = (mixed ^ (mixed >> 29)) & mask
+    while slots[slot].stop:
+        if slots[slot].key == key:
+            return slots[slot].start, slots[slot].stop
         slot = (slot + 1) & mask
-    return NONE
+    return 0, 0
 
 
-@_jit
-def _wrap(degrees: float) -> Any:
-    return degrees - 360.0 * np.rint(degrees / 360.0)
+@jit
+def _clocks(
+    first: int,
+    last: int,
+    rows: Any,
+    at: Any,
+    lon: Any,
+    accuracy: Any,
+    devices: Any,
+    limits: Any,
+    marks: Any,
+    asked: Any,
+) -> int:
+    """What signals may do by the time that passes, into ``marks``; those whose fixes are to be judged, into
+    ``asked``, and how many."""
+    count = 0
+    for k in range(first, last):
+        own, now = devices[rows[k]], at[k]
+        unclear = (own.count > HELD) | (own.live & (own.heard + limits[6] <= now))
+        mark = UNCLEAR if unclear else STIRRED if own.timer <= now else QUIET
+        marks[k] = mark if now >= own.at else QUIET
+        asked[count] = k
+        count += (now >= own.at) & (not unclear) & (lon[k] == lon[k]) & (accuracy[k] <= limits[7])
+    return count
 
 
-@_jit
-def _scales(lat: float, table: Any) -> tuple[float, float]:
-    x = (lat + 90.0) * 20.0
-    row = min(max(int(x), 0), len(table) - 1)
-    share = x - row
-    return table[row, 0] + share * table[row, 1], table[row, 2] + share * table[row, 3]
-
-
-_bilinear = _jit(bilinear)  # the very function of single signals
-
-
-@_jit
-def _owen(h: float, t: float, edges: Any) -> Any:
-    size = min(abs(t), math.sqrt(REACH * REACH - h * h))
-    r = math.sqrt(h * h + size * size)
-    q = size / (size + h + 1e-300)
-    value = _bilinear(edges, EDGE_STEPS + 1, r * (EDGE_STEPS / REACH), q * float(EDGE_STEPS))
-    return -value if t < 0.0 else value
-
-
-@_jit
-def _felt(x1: float, y1: float, x2: float, y2: float, edges: Any) -> Any:
-    """Owen's T between the ends of an edge (in sigmas from the fix)."""
-    dx, dy = x2 - x1, y2 - y1
-    length2 = dx * dx + dy * dy
-    if not length2 > 0.0:
-        return 0.0
-    length, cross = math.sqrt(length2), x1 * y2 - x2 * y1
-    h = min(abs(cross) / length, REACH)
-    start = (x1 * dx + y1 * dy) / length
-    felt = _owen(h, start + length, edges) - _owen(h, start, edges)
-    return felt if cross >= 0.0 else -felt
-
-
-@_jit
-def _circle_mass(border: float, radius: float, wide: Any, small: Any) -> Any:
-    if radius >= 1.0:
-        if border <= -WIDE:
-            return 0.0
-        if border >= WIDE:
-            return 1.0
-        return _bilinear(wide, CURVATURES + 1, (border + WIDE) * float(H_STEP), (1.0 / radius) * float(CURVATURES))
-    distance = radius - border
-    if distance >= 7.0:
-        return 0.0
-    return _bilinear(small, CURVATURES + 1, distance * float(H_STEP), radius * float(CURVATURES))
-
-
-@_jit
-def _square(ax: float, ay: float, bx: float, by: float) -> float:
-    """Squared distance from the origin to an edge."""
-    dx, dy = bx - ax, by - ay
-    foot = -((ax * dx + ay * dy) / (dx * dx + dy * dy + 1e-300))
-    foot = 0.0 if foot < 0.0 else 1.0 if foot > 1.0 else foot
-    px, py = dx * foot + ax, dy * foot + ay
-    return px * px + py * py
-
-
-@_jit
-def _trace(xs: Any, ys: Any, first: int, rows: int, lon: float, lat: float, east: float, north: float) -> Any:
-    """Inside or not by the even-odd rule, and metres to the nearest edge."""
-    odd, best, beyond = False, np.inf, np.inf
-    for row in range(first, first + rows):
-        x0, y0 = xs[row, 0] - lon, ys[row, 0] - lat
-        up0, ax, ay = y0 > 0.0, x0 * east, y0 * north
-        for k in range(1, xs.shape[1]):
-            x1, y1 = xs[row, k] - lon, ys[row, k] - lat
-            up1 = y1 > 0.0
-            if up1 != up0 and (x0 * y1 - x1 * y0 > 0.0) == up1:
-                odd = not odd
-            bx, by = x1 * east, y1 * north
-            # an edge that lies wholly to one side, farther away than the nearest, needs no foot
-            if not (
-                (ax > beyond and bx > beyond)
-                or (ay > beyond and by > beyond)
-                or (ax < -beyond and bx < -beyond)
-                or (ay < -beyond and by < -beyond)
-            ):
-                square = _square(ax, ay, bx, by)
-                if square < best:
-                    best = square
-                    beyond = math.sqrt(best) * 1.000001
-            x0, y0, up0, ax, ay = x1, y1, up1, bx, by
-    return odd, math.sqrt(best)
-
-
-@_jit
-def _lost(
-    xs: Any, ys: Any, first: int, rows: int, lon: float, lat: float, east: float, north: float, sigma: float, edges: Any
-) -> float:
-    """How much less than the turn number is inside, because of edges near by."""
-    reach, scale, total = REACH * sigma, 1.0 / sigma, 0.0
-    reach2 = reach * reach
-    for row in range(first, first + rows):
-        ax, ay = (xs[row, 0] - lon) * east, (ys[row, 0] - lat) * north
-        for k in range(1, xs.shape[1]):
-            bx, by = (xs[row, k] - lon) * east, (ys[row, k] - lat) * north
-            if _square(ax, ay, bx, by) < reach2:
-                total += _felt(ax * scale, ay * scale, bx * scale, by * scale, edges)
-            ax, ay = bx, by
+@jit
+def _cells(asked: Any, count: int, lat: Any, lon: Any, slots: Any, levels: Any, spans: Any) -> int:
+    """The members of the cells in which fixes lie, into ``spans`` (signal, from, to); how many members there are."""
+    total = 0
+    for n in range(len(levels)):
+        level = levels[n]
+        cells = 1 << level
+        fine = cells / 360.0
+        for m in range(count):
+            k, place = asked[m], n * count + m
+            across, up = math.floor((lon[k] + 180.0) * fine) & (cells - 1), math.floor((lat[k] + 90.0) * fine)
+            start, stop = _span((level << 52) | (across << 26) | up, slots)
+            spans[place, 0], spans[place, 1], spans[place, 2] = k, start, stop
+            total += stop - start
     return total
 
 
-@_jit
-def _cell(u: float, v: float, fence: int) -> int:
-    x, y = min(int((u + 1.0) * _HALF), GRID - 1), min(int((v + 1.0) * _HALF), GRID - 1)
-    return (fence * GRID + y) * GRID + x
-
-
-@_jit
-def _learn(own: Any, cell: int, u: float, v: float, metres: float, bounds: Any) -> None:
-    x = (abs((u + 1.0) * _HALF - cell % GRID - 0.5) + 0.5) * own.wide
-    y = (abs((v + 1.0) * _HALF - cell // GRID % GRID - 0.5) + 0.5) * own.high
-    room = abs(metres) * 0.99 - 0.1 - math.sqrt(x * x + y * y) * 1.01
-    if own.unit > 0.0 and room > own.unit * (abs(float(bounds[cell])) + 1.0):
-        steps = int(min(room / own.unit, 127.0))
-        bounds[cell] = steps if metres > 0.0 else -steps
-
-
-@_jit
-def _asked(known: int, into: bool, out: bool) -> bool:
-    """Whether what is seen may change something."""
-    if known == OUTSIDE:
-        return into
-    if known == INSIDE:
-        return out
-    if known == AWAY:
-        return not out
-    if known == COMING:
-        return not into
-    return known == EITHER or into or out
-
-
-@_jit
-def _judge(
-    known: int, fence: int, cell: int, u: float, v: float,
-    lon: float, lat: float, sigma: float, east: float, north: float,
-    own: Any, limits: Any, bounds: Any, xs: Any, ys: Any, edges: Any, wide: Any, small: Any, seen: Any,
-) -> int:  # fmt: skip
-    """What a fix says of a fence, into ``seen`` (into, out, mass, metres): 1 where something may come of it, 0 where
-    not, -1 where it takes more than this. ``cell``: of its box, NONE where the fix is not in it."""
-    low = -(sigma * limits[3]) if known == OUTSIDE else -np.inf
-    high = sigma * limits[5] if known == INSIDE else np.inf
-    bound = bounds[cell] * own.unit if cell != NONE else 0.0
-    if bound < low or bound > high:
-        return 0
-    if own.kind == CIRCLE:
-        dx, dy = _wrap(lon - own.lon) * (0.5 * (east + own.east)), (lat - own.lat) * (0.5 * (north + own.north))
-        away = math.sqrt(dx * dx + dy * dy)
-        if away > LOCAL or abs(lat) > PLANE:
-            return -1
-        metres = own.radius - away
-        inside = metres >= 0.0
-        mass = 1.0 if inside else 0.0
-        if low < metres < high and abs(metres) < REACH * sigma:
-            mass = _circle_mass(metres / sigma, own.radius / sigma, wide, small)
-    elif own.kind == AREA and not own.grow and not own.seam and abs(lat) <= PLANE:
-        lon -= 360.0 * np.rint((lon - own.lon) / 360.0)
-        x, y = xs[own.chain], ys[own.chain]
-        inside, away = _trace(x, y, own.first, own.rows, lon, lat, east, north)
-        if away < TOUCHING:
-            return -1
-        metres = away if inside else -away
-        if cell != NONE:
-            _learn(own, cell, u, v, metres, bounds)
-        mass, reach = 1.0 if inside else 0.0, REACH * sigma
-        if max(low, -reach) < metres < min(high, reach):
-            mass -= _lost(x, y, own.first, own.rows, lon, lat, east, north, sigma, edges)
-            mass = min(max(mass, 0.0), 1.0)
-    else:
-        return -1
-    depth = abs(metres)
-    into = (mass >= limits[0] and (inside or depth <= sigma * limits[3])) or (inside and depth >= sigma * limits[2])
-    out = (mass <= limits[1] and (not inside or depth <= sigma * limits[5])) or (
-        not inside and depth >= sigma * limits[4]
-    )
-    if sigma == 0.0:
-        into, out, mass = inside, not inside, 1.0 if inside else 0.0
-    if not _asked(known, into, out):
-        return 0
-    seen[0], seen[1], seen[2], seen[3] = 1.0 if into else 0.0, 1.0 if out else 0.0, mass, metres
-    return 1
-
-
-@_jit
-def sweep(  # noqa: C901
-    rows: Any, at: Any, lat: Any, lon: Any, accuracy: Any, devices: Any, knowns: Any, limits: Any, fences: Any,
-    keys: Any, slots: Any, starts: Any, members: Any, levels: Any, bounds: Any, xs: Any, ys: Any, tables: Any,
-    marks: Any, pairs: Any, seen: Any,
-) -> tuple[int, int]:  # fmt: skip
-    """Which signals may do something (``marks``), and what their fixes say of fences, where it matters: from the front
-    of ``pairs`` (signal, fence, what was known) with ``seen``; from its back pairs yet to be judged. How many of each;
-    more than there is room for: to be asked again with more room."""
-    scale, edges, wide, small = tables
-    told, left, room = 0, 0, len(pairs)
-    for k in range(len(rows)):
-        own = devices[rows[k]]
-        marks[k] = QUIET
-        if at[k] < own.at:
-            continue
-        if own.timer <= at[k]:
-            marks[k] = STIRRED
-        if own.count > HELD or (own.live and own.heard + limits[6] <= at[k]):
-            marks[k] = UNCLEAR
-            continue
+@jit
+def _boxed(spans: Any, count: int, lat: Any, lon: Any, fences: Any, members: Any, met: Any, where: Any) -> int:
+    """Pairs of signal and fence in whose box its fix lies, into ``met``, and ``where`` in it; how many."""
+    found = 0
+    for n in range(count):
+        k = spans[n, 0]
         x, y = lon[k], lat[k]
-        if not (x == x and accuracy[k] <= limits[7]):
-            continue
-        sigma, (east, north) = accuracy[k] * limits[8], _scales(y, scale)
-        met = 0
-        for level in levels:
-            cells = 1 << level
-            fine = cells / 360.0
-            across, up = math.floor((x + 180.0) * fine) & (cells - 1), math.floor((y + 90.0) * fine)
-            place = _found((level << 52) | (across << 26) | up, keys, slots)
-            if place == NONE:
-                continue
-            for member in range(starts[place], starts[place + 1]):
-                fence = members[member]
-                area = fences[fence]
-                u = x - area.lon
-                u = (u - 360.0 * np.rint(u / 360.0)) * area.across
-                v = (y - area.lat) * area.up
-                if not (max(abs(u), abs(v)) <= 1.0):
-                    continue
-                known = OUTSIDE
-                for slot in range(own.count):
-                    if own.held[slot] & _FENCE == fence:
-                        known = knowns[own.held[slot] >> STATE]
-                        met |= 1 << slot
-                if told + left >= room:
-                    return room + 1, 0
-                found = _judge(
-                    known, fence, _cell(u, v, fence), u, v, x, y, sigma, east, north, area, limits, bounds,
-                    xs, ys, edges, wide, small, seen[told],
-                )  # fmt: skip
-                if found > 0:
-                    pairs[told, 0], pairs[told, 1], marks[k] = k, fence, STIRRED
-                    told += 1
-                elif found < 0:
-                    left += 1
-                    pairs[room - left, 0], pairs[room - left, 1], pairs[room - left, 2] = k, fence, known
+        for member in range(spans[n, 1], spans[n, 2]):
+            fence = members[member]
+            u = x - fences[fence].lon
+            u = (u - 360.0 * np.rint(u / 360.0)) * fences[fence].across
+            v = (y - fences[fence].lat) * fences[fence].up
+            met[found, 0], met[found, 1] = k, fence
+            where[found, 0], where[found, 1] = u, v
+            found += max(abs(u), abs(v)) <= 1.0
+    return found
+
+
+@jit
+def _open(
+    met: Any, where: Any, count: int, rows: Any, lat: Any, accuracy: Any, devices: Any, knowns: Any, limits: Any,
+    ground: Any, tables: Any, squares: Any, stays: Any, pairs: Any, found: int,
+) -> int:  # fmt: skip
+    """Add those of which bounds do not tell enough to ``pairs`` (signal, fence, what is known); how many there are
+    then. ``stays``: which of their stays signals were asked about."""
+    fences, bounds, chains = ground[0], ground[5], ground[6]
+    for n in range(count):
+        k, fence = met[n, 0], met[n, 1]
+        held, state = devices[rows[k]].held, -1
+        for slot in range(HELD):
+            if held[slot] & _FENCE == fence:
+                state = held[slot] >> STATE
+                stays[k] |= 1 << slot
+        known = knowns[state] if state >= 0 else OUTSIDE
+        sigma = accuracy[k] * limits[8]
+        plane = abs(lat[k]) <= PLANE
+        surely = bound(fences[fence], fence, where[n, 0], where[n, 1], plane, bounds, chains, tables[0], squares)
+        away, deep = surely < -(sigma * limits[3]), surely > sigma * limits[5]
+        if found < len(pairs):
+            pairs[found, 0], pairs[found, 1], pairs[found, 2] = k, fence, known
+        found += not ((known == OUTSIDE) & away | (known == INSIDE) & deep)
+    return found
+
+
+@jit
+def _left(asked: Any, count: int, rows: Any, devices: Any, knowns: Any, stays: Any, pairs: Any, found: int) -> int:
+    """Add stays in fences whose box does not hold the fix."""
+    for m in range(count):
+        k = asked[m]
+        own = devices[rows[k]]
         for slot in range(own.count):
-            if met >> slot & 1:
-                continue
-            fence, known = own.held[slot] & _FENCE, knowns[own.held[slot] >> STATE]
-            if told + left >= room:
-                return room + 1, 0
-            found = _judge(
-                known, fence, NONE, 0.0, 0.0, x, y, sigma, east, north, fences[fence], limits, bounds,
-                xs, ys, edges, wide, small, seen[told],
-            )  # fmt: skip
-            if found > 0:
-                pairs[told, 0], pairs[told, 1], marks[k] = k, fence, STIRRED
-                told += 1
-            elif found < 0:
-                left += 1
-                pairs[room - left, 0], pairs[room - left, 1], pairs[room - left, 2] = k, fence, known
-    return told, left
+            if not stays[k] >> slot & 1:
+                if found < len(pairs):
+                    held = own.held[slot]
+                    pairs[found, 0], pairs[found, 1], pairs[found, 2] = k, held & _FENCE, knowns[held >> STATE]
+                found += 1
+    return found
 
 
-@_jit
+@jit
+def sweep(
+    rows: Any, at: Any, lat: Any, lon: Any, accuracy: Any, devices: Any, knowns: Any, limits: Any, ground: Any,
+    tables: Any, marks: Any, pairs: Any, seen: Any,
+) -> int:  # fmt: skip
+    """Which signals may do something (``marks``), and of which fences (``pairs``: signal, fence, what is known, and
+    what ``judge`` found, with ``seen``), and how many pairs that is; more than there is room for: to be asked again
+    with more room."""
+    fences, rounds, slots, members, levels, _, chains = ground
+    found, squares, stays = 0, np.empty(WIDEST), np.zeros(len(rows), np.uint8)
+    asked, spans = np.empty(TOGETHER + 1, np.int64), np.empty((TOGETHER * len(levels), 3), np.int64)
+    for first in range(0, len(rows), TOGETHER):
+        last = min(first + TOGETHER, len(rows))
+        count = _clocks(first, last, rows, at, lon, accuracy, devices, limits, marks, asked)
+        total = _cells(asked, count, lat, lon, slots, levels, spans)
+        met, where = np.empty((total + 1, 2), np.int64), np.empty((total + 1, 2))
+        boxed = _boxed(spans, count * len(levels), lat, lon, fences, members, met, where)
+        found = _open(
+            met, where, boxed, rows, lat, accuracy, devices, knowns, limits, ground, tables, squares, stays, pairs,
+            found,
+        )  # fmt: skip
+        found = _left(asked, count, rows, devices, knowns, stays, pairs, found)
+    for n in range(min(found, len(pairs))):
+        k, fence = pairs[n, 0], pairs[n, 1]
+        sigma, (east, north) = accuracy[k] * limits[8], scales(lat[k], tables[0])
+        pairs[n, 3] = judge(
+            pairs[n, 2], lon[k], lat[k], sigma, east, north, fences[fence], rounds[fence], limits, chains, tables,
+            squares, seen, n,
+        )  # fmt: skip
+        if pairs[n, 3] > 0:
+            marks[k] = STIRRED
+    return found
+
+
+@jit
 def settle(
     rows: Any, at: Any, received: Any, lat: Any, lon: Any, accuracy: Any, given: Any, devices: Any, limits: Any,
     scale: Any, skip: Any, soon: float, armed: Any,
@@ -357,11 +207,11 @@ def settle(
     return count
 
 
-@_jit
+@jit
 def _stand(own: Any, now: float, lon: float, lat: float, silence: float, scale: Any) -> None:
     if now - (own.stand_since + float(own.still)) <= silence:
-        east, north = _scales(lat, scale)
-        dx, dy = _wrap(lon - float(own.stand_lon)) * east, (lat - float(own.stand_lat)) * north
+        east, north = scales(lat, scale)
+        dx, dy = wrap(lon - float(own.stand_lon)) * east, (lat - float(own.stand_lat)) * north
         if dx * dx + dy * dy <= _SQUARE:
             own.still = now - own.stand_since
             return

@@ -336,8 +336,9 @@ class Machine:
         if stay.state in QUIET or open_ == (stay.state != CLOSED):
             stay.since = now if stay.state in PLAIN else stay.since
             return True, None
-        if open_:  # the next fix inside is an enter
-            return False, None
+        if open_:  # the next fix inside is an enter, but none before the visit that is told of was over
+            stay.state, stay.dwell = OVER, 0
+            return stay.since > device.at, None
         ended = self.ended(device, stay, self._ids[stay.fence])
         stays = stay.state != LEAVING
         stay.state, stay.since, stay.dwell = CLOSED, now, 0

@@ -120,7 +120,7 @@ class Segment:
         pair, slot = ((theirs & _FENCE) == fences[:, None]).nonzero()
         known = np.zeros(len(at), np.int64)
         known[pair] = KNOWN[theirs[pair, slot] >> STATE]
-        cells, bound = judge.fences.depths.look(fences, u, v)
+        bound = judge.fences.depths.look(fences, u, v)
         beyond = (held != NONE) & (count[:, None] <= HELD)
         beyond[at[pair], slot] = False
         of, slot = beyond.nonzero()
@@ -129,7 +129,7 @@ class Segment:
             at, fences = np.concatenate([at, of]), np.concatenate([fences, fence & _FENCE])
             known = np.concatenate([known, KNOWN[fence >> STATE]])
             bound = np.concatenate([bound, np.zeros(len(at) - len(bound))])
-        found = judge.many(fixes, Pairs(at, fences, known, bound, cells, u, v))
+        found = judge.many(fixes, Pairs(at, fences, known, bound, u, v))
         at = self.index[[fix for fix, _, _ in found]] if found else self.index[:0]
         return [(k, fence, evidence) for k, (_, fence, evidence) in zip(at.tolist(), found, strict=True)]
 

@@ -75,20 +75,19 @@ class Fix(NamedTuple):
 
 class Pairs(NamedTuple):
     """Pairs of fix and fence: what is ``known`` of them, and their ``bound`` (see ``Depths``). The first ones lie in
-    the fence's box, with their ``cells`` and where in the box they are."""
+    the fence's box, at ``u`` and ``v``."""
 
     at: Ints
     fence: Ints
     known: Ints
     bound: Floats
-    cells: Ints
     u: Floats
     v: Floats
 
-    def lesson(self, some: Ints) -> tuple[Ints, Floats, Floats]:
-        """Cells and places of those of some pairs (ascending) that lie in their boxes."""
-        boxed = some[: int(np.searchsorted(some, len(self.cells)))]
-        return self.cells[boxed], self.u[boxed], self.v[boxed]
+    def lesson(self, some: Ints) -> tuple[Floats, Floats]:
+        """Places in their boxes of those of some pairs (ascending) that lie there."""
+        boxed = some[: int(np.searchsorted(some, len(self.u)))]
+        return self.u[boxed], self.v[boxed]
 
 
 class Judge:
@@ -172,7 +171,7 @@ class Judge:
         sigma: Floats,
         low: Floats,
         high: Floats,
-        lesson: tuple[Ints, Floats, Floats],
+        lesson: tuple[Floats, Floats],
     ) -> tuple[Bools, Floats, Floats]:
         """Inside or not, signed metres, and P(inside) where it may matter, of shapes with edges."""
         all_, points = self.fences, self.fences.points(fixes, at, fences)
@@ -180,8 +179,8 @@ class Judge:
         band = Band(np.maximum(np.where(odd, np.inf, low), -reach), np.minimum(high, reach), reach * reach)
         inside, metres, near = all_._chains.measure(fences, points, band)
         inside, metres = all_.signed(fences, points, inside, metres)
-        cells, u, v = lesson
-        all_.depths.learn(fences[: len(cells)], cells, u, v, metres[: len(cells)])
+        boxed = len(lesson[0])
+        all_.depths.learn(fences[:boxed], *lesson, metres[:boxed])
         mass = (metres >= 0.0).astype(np.float64)
         if len(near.owner):
             scale = 1.0 / sigma[near.owner]
@@ -201,7 +200,7 @@ class Judge:
         limits, sigma, depths = self.limits, fix.sigma, self.fences.depths
         boxed = u != math.inf
         if boxed:
-            cell, bound = depths.look_one(fence, u, v)
+            bound = depths.look_one(fence, u, v)
             if known == INSIDE:
                 bored = bound > sigma * limits.surely_not_out
             else:
@@ -210,7 +209,7 @@ class Judge:
                 return None
         inside, metres, near = self._measure(fix, fence)
         if boxed:
-            depths.learn_one(fence, cell, u, v, metres)
+            depths.learn_one(fence, u, v, metres)
         if fix.accuracy == 0.0:
             if (known == INSIDE) == inside and known != EITHER:
                 return None
@@ -255,7 +254,7 @@ class Judge:
         elif kind != CIRCLE and not self._seam[fence] and abs(fix.lat) <= PLANE and self._chain[2][fence] == 1:
             block, row = self._chain[0][fence], self._chain[1][fence]
             chains, reach = self.fences._chains, REACH * fix.sigma
-            xs, ys = chains.x[block][row].tolist(), chains.y[block][row].tolist()
+            xs, ys = chains.blocks[block][row].tolist()
             odd, square, near = plain.trace(xs, ys, lon, fix.lat, fix.east, fix.north, reach * reach)
             away = math.sqrt(square)
             if kind != AREA:

@@ -192,8 +192,7 @@ def test_the_shortcuts_never_disagree_with_the_mass():
 def judged(fences, fixes, at, which, known):
     """What ``Judge`` tells of pairs, all known alike: in columns, and one by one."""
     judge = Judge(fences, SensePolicy())
-    nothing = np.zeros(0, np.int64)
-    pairs = Pairs(at, which, np.full(len(at), known), np.zeros(len(at)), nothing, np.zeros(0), np.zeros(0))
+    pairs = Pairs(at, which, np.full(len(at), known), np.zeros(len(at)), np.zeros(0), np.zeros(0))
     columns = {(fix, fence): evidence for fix, fence, evidence in judge.many(fixes, pairs)}
     ones = {}
     for fix, fence in zip(at.tolist(), which.tolist(), strict=True):
