@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from engine.author.nodes import Items, Mapping, Node, Scalar
+from engine.author.nodes import Items, Mapping, Node, Scalar, word
 from engine.author.report import clip
 from engine.author.source import Source
 from engine.author.words import ROOTS
@@ -96,10 +96,10 @@ def _short(source: Source, node: Node) -> tuple[Type, tuple[str, ...], bool] | N
     return None if kind is None else (kind, (), bool(comma))
 
 
-def _word(source: Source, node: Node, word: str) -> Type | None:
-    if word in _TYPE:
-        return _TYPE[word]
-    source.choice(Scalar(node.line, node.column, word, quoted=True), "type", TYPES)
+def _word(source: Source, node: Node, name: str) -> Type | None:
+    if name in _TYPE:
+        return _TYPE[name]
+    source.choice(word(node.line, node.column, name, quoted=True), "type", TYPES)
     return None
 
 

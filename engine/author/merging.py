@@ -58,9 +58,7 @@ def merge_messages(source: Source, base: Mapping, own: Mapping) -> Mapping:
 
 def _over(base: Mapping, own: Mapping, deep: Collection[str]) -> Mapping:
     """Both, the own entries over the base's; of the keys ``deep`` one level deeper as well."""
-    merged = Mapping(own.line, own.column)
-    if hasattr(own, "file"):
-        merged.file = own.file
+    merged = Mapping(own.line, own.column, file=own.file)
     merged.keys = {**base.keys, **own.keys}
     merged.entries = {**base.entries, **own.entries}
     for key in deep:

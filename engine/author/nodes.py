@@ -4,6 +4,8 @@ import math
 import re
 from typing import Any
 
+from msgspec import Struct, field
+
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -15,33 +17,32 @@ _WORDS: dict[str, Any] = {
 _BIGGEST = 2**63
 
 
-class Node:
+class Placed(Struct, eq=False):
+    """Where something begins, both from 1."""
+
+    line: int
+    column: int
+
+
+class Node(Placed, eq=False, kw_only=True):
     """Anything in a file: where it begins, and how many nodes it stands for (aliases counted in full).
 
     ``file`` is set only of what other files may use (a template, a named message), ``into`` only of a value that a rule
     gives to a template: the place in the template that it goes to.
     """
 
-    __slots__ = ("column", "file", "into", "line", "size")
-    file: str
-    into: str
-
-    def __init__(self, line: int, column: int) -> None:
-        self.line, self.column, self.size = line, column, 1
+    size: int = 1
+    file: str = ""
+    into: str = ""
 
 
-class Scalar(Node):
+class Scalar(Node, eq=False, gc=False):
     """A text, number, true/false or nothing. ``text`` is what was written, ``quoted`` whether in quotes or a block."""
 
-    __slots__ = ("end_column", "end_line", "quoted", "text")
-
-    def __init__(self, line: int, column: int, text: str, quoted: bool = False, end_column: int = 0) -> None:
-        self.line = self.end_line = line
-        self.column = column
-        self.size = 1
-        self.text = text
-        self.quoted = quoted
-        self.end_column = end_column or column
+    text: str
+    quoted: bool
+    end_line: int
+    end_column: int
 
     @property
     def value(self) -> str | int | float | bool | None:
@@ -51,18 +52,16 @@ class Scalar(Node):
     @property
     def empty(self) -> bool:
         """Nothing was written (or only ``null``)."""
-        return not self.text or (not self.quoted and self.text in _NULLS)
+        text = self.text
+        return not text or (text in _NULLS and not self.quoted)
 
 
-class Filled(Scalar):
+class Filled(Scalar, eq=False):
     """A text of a template with its gaps filled: ``gap`` is the text as it stands there, ``pieces`` where each value
     begins and ends in the filled text, and where its gap began and ended."""
 
-    __slots__ = ("gap", "pieces")
-
-    def __init__(self, gap: Scalar, text: str, pieces: list[tuple[int, int, int, int, Scalar]]) -> None:
-        super().__init__(gap.line, gap.column, text, gap.quoted)
-        self.end_line, self.gap, self.pieces = gap.end_line, gap, pieces
+    gap: Scalar
+    pieces: list[tuple[int, int, int, int, Scalar]]
 
     def source_of(self, at: int) -> tuple[Scalar, int]:
         """What stands at a place of the filled text: a value or the template's text, and the place in it."""
@@ -79,25 +78,39 @@ class Filled(Scalar):
         return next((value for *_, value in self.pieces if word in value.text), self.gap)
 
 
-class Items(Node):
+class Items(Node, eq=False):
     """A list."""
 
-    __slots__ = ("items",)
-
-    def __init__(self, line: int, column: int) -> None:
-        super().__init__(line, column)
-        self.items: list[Node] = []
+    items: list[Node] = field(default_factory=list)
 
 
-class Mapping(Node):
-    """Keys (always text, in file order) and what they hold; ``keys`` has the place of each key."""
+class Mapping(Node, eq=False):
+    """Keys (always text, in file order) and what they hold; ``places`` has the place of each key.
 
-    __slots__ = ("entries", "keys")
+    Where all keys stand below each other in the mapping's own column, ``lines`` (the line of each, in order) says
+    enough: few keys are ever asked where they stand.
+    """
 
-    def __init__(self, line: int, column: int) -> None:
-        super().__init__(line, column)
-        self.entries: dict[str, Node] = {}
-        self.keys: dict[str, Scalar] = {}
+    entries: dict[str, Node] = field(default_factory=dict)
+    lines: list[int] = field(default_factory=list)
+    _places: dict[str, Scalar] | None = None
+
+    @property
+    def keys(self) -> dict[str, Scalar]:
+        """The place of each key."""
+        if self._places is None:
+            lines = zip(self.entries, self.lines, strict=True)
+            self._places = {key: word(line, self.column, key) for key, line in lines}
+        return self._places
+
+    @keys.setter
+    def keys(self, places: dict[str, Scalar]) -> None:
+        self._places = places
+
+
+def word(line: int, column: int, text: str, quoted: bool = False) -> Scalar:
+    """A text of one line; a plain one ends as far from its beginning as it is long."""
+    return Scalar(line, column, text, quoted, line, column + (0 if quoted else len(text)))
 
 
 def resolve(text: str) -> str | int | float | bool | None:

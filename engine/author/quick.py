@@ -1,4 +1,4 @@
-"""The plain part of YAML that rule files are written in, read a line at a time: several times as fast as libyaml.
+"""The plain part of YAML that rule files are written in, read a line at a time: many times as fast as libyaml.
 
 It takes block mappings and lists of one-line texts, plain or in quotes, and comments. Anything else, and anything that
 is wrong, is left to the full reader: ``read`` answers None then. What it does take it reads as the full reader does.
@@ -6,6 +6,8 @@ is wrong, is left to the full reader: ``read`` answers None then. What it does t
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from engine.author.nodes import Items, Mapping, Node, Scalar
 
@@ -16,109 +18,155 @@ _LINE = re.compile(
 )
 _COMMENT = re.compile(r"(?:^| )#.*")
 _LONGEST = 1000  # characters: the full reader takes no key beyond 1,024
-_Level = tuple[int, Node, bool]  # indentation, container, whether it is a list
+_KNOWN = 4096  # lines: most of a rule's stand in other rules as well
+
+
+class _Line(NamedTuple):
+    """What one line says by itself, wherever it stands. Empty: a key alone, or nothing but a dash."""
+
+    indent: int
+    dash: int  # characters of the dash and its spaces, 0 where there is none
+    key: str | None
+    text: str | None
+    quoted: bool
+    column: int
+    end: int
+
+
+_NOTHING = _Line(0, 0, None, None, False, 0, 0)
 
 
 def read(lines: Sequence[str], most: int) -> Mapping | None:
     """The mapping that the lines are, of at most ``most`` nodes; None: read it in full."""
-    reader = _Reader(most)
+    reader = _Reader(most - 3 * len(lines))
     for number, line in enumerate(lines, 1):
-        if "#" in line:
-            if ("'" in line or '"' in line) and not line.lstrip(" ").startswith("#"):
-                return None
-            line = _COMMENT.sub("", line, count=1)
-        line = line.rstrip(" ")
-        if line and (len(line) > _LONGEST or not reader.line(number, line)):
+        if not line:
+            continue
+        said = _known(line) if len(line) <= _LONGEST else _said(line)
+        if said is None:
             return None
+        indent, dash, key, text, quoted, column, end = said
+        mapping = reader.mapping
+        if mapping is None or indent != reader.indent or key is None or text is None or dash or reader.pending:
+            if said is not _NOTHING and not reader.line(number, said):
+                return None
+        elif key in mapping.entries:
+            return None
+        else:  # most lines: one more entry of the mapping that is open
+            mapping.entries[key] = Scalar(number, column, text, quoted, number, end)
+            mapping.lines.append(number)
     return reader.close()
 
 
+def _said(line: str) -> _Line | None:
+    """One line; None where it is not plain enough."""
+    if "#" in line:
+        if ("'" in line or '"' in line) and not line.lstrip(" ").startswith("#"):
+            return None
+        line = _COMMENT.sub("", line, count=1)
+    line = line.rstrip(" ")
+    if not line:
+        return _NOTHING
+    found = _LINE.fullmatch(line) if len(line) <= _LONGEST else None
+    if found is None:
+        return None
+    spaces, dash, key, quoted, plain = found.groups()
+    if plain is not None and (": " in plain or plain[-1] == ":"):
+        return None
+    written = plain if quoted is None else quoted
+    text = written if quoted is None else quoted[1:-1]
+    column = 0 if written is None else len(line) - len(written) + 1
+    return _Line(len(spaces), len(dash or ""), key, text, quoted is not None, column, len(line) + 1)
+
+
+_known = lru_cache(maxsize=_KNOWN)(_said)
+
+
 class _Reader:
-    __slots__ = ("left", "pending", "root", "stack")
+    __slots__ = ("indent", "left", "mapping", "pending", "root", "stack")
 
     def __init__(self, most: int) -> None:
         self.left = most
         self.root: Mapping | None = None
-        self.stack: list[_Level] = []
-        self.pending: tuple[Mapping, Scalar, int] | None = None  # a key that waits for its value
+        self.stack: list[tuple[int, Mapping | Items]] = []  # what is open, and its indentation
+        self.mapping: Mapping | None = None  # the innermost of them, where that is one, and
+        self.indent = 0  # its indentation
+        self.pending = ""  # the key of it that waits for its value
 
-    def line(self, number: int, line: str) -> bool:
-        """Take one line that is not empty; False where it is not plain enough."""
-        found = _LINE.fullmatch(line)
-        if found is None:
-            return False
-        spaces, dash, key, quoted, plain = found.groups()
-        if plain is not None:
-            if ": " in plain or plain[-1] == ":":
-                return False
-            value: Scalar | None = Scalar(number, len(line) - len(plain) + 1, plain, False, len(line) + 1)
-        elif quoted is not None:
-            value = Scalar(number, len(line) - len(quoted) + 1, quoted[1:-1], True, len(line) + 1)
-        else:
-            value = None
-        indent = len(spaces)
+    def line(self, number: int, said: _Line) -> bool:
+        """Take one line that says something; False where the whole is not plain enough."""
+        indent, dash, key, text, quoted, column, end = said
         self.left -= 3
-        stack = self.stack
-        if dash is None and self.pending is None and stack and stack[-1][0] == indent and not stack[-1][2]:
-            here = True  # most lines: one more entry of the mapping that is open
-        else:
-            here = self._place(number, indent, dash is not None) and len(stack) <= MAX_DEPTH
-        if not here or self.left < 0:
+        mapping = self.mapping
+        if dash or self.pending or mapping is None or indent != self.indent:  # else: one more entry of what is open
+            if not self._place(number, indent, dash > 0) or len(self.stack) > MAX_DEPTH:
+                return False
+            mapping = self._item(number, said) if dash else self.mapping
+        if self.left < 0:
             return False
-        if dash is not None:
-            indent += len(dash)
-            items: list[Node] = stack[-1][1].items  # type: ignore[attr-defined]  # a list, or _place says no
-            if key is None:
-                if value is not None:
-                    items.append(value)
-                return value is not None
-            mapping = Mapping(number, indent + 1)
-            items.append(mapping)
-            stack.append((indent, mapping, False))
-        return key is not None and self._entry(number, indent, key, value)
+        if key is None or mapping is None:
+            return dash > 0 and key is None and text is not None
+        if key in mapping.entries:
+            return False
+        mapping.lines.append(number)
+        if text is None:
+            self.pending = key
+        else:
+            mapping.entries[key] = Scalar(number, column, text, quoted, number, end)
+        return True
 
     def _place(self, number: int, indent: int, dash: bool) -> bool:
         """Go to the container that a line of this indentation belongs to, opening it where a key waits for it."""
         stack = self.stack
-        if self.pending is not None:
-            mapping, key, at = self.pending
-            if indent > at or (dash and indent == at):
+        if self.pending and self.mapping is not None:
+            if indent > self.indent or (dash and indent == self.indent):
                 node = Items(number, indent + 1) if dash else Mapping(number, indent + 1)
-                mapping.entries[key.text] = node
-                stack.append((indent, node, dash))
-                self.pending = None
+                self.mapping.entries[self.pending] = node
+                self._open(indent, node)
                 return True
             self._nothing()
         elif not stack:
-            if dash or indent:
-                return False
             self.root = Mapping(number, 1)
-            stack.append((0, self.root, False))
-            return True
-        while stack and (stack[-1][0] > indent or (stack[-1][0] == indent and stack[-1][2] and not dash)):
+            self._open(0, self.root)
+            return indent == 0 and not dash
+        while stack and (stack[-1][0] > indent or (stack[-1][0] == indent and not dash and _is_list(stack[-1][1]))):
             stack.pop()
-        return bool(stack) and stack[-1][0] == indent and stack[-1][2] is dash
-
-    def _entry(self, number: int, indent: int, key: str, value: Scalar | None) -> bool:
-        mapping: Mapping = self.stack[-1][1]  # type: ignore[assignment]  # a mapping, or _place says no
-        if key in mapping.keys:
+        if not stack or stack[-1][0] != indent or _is_list(stack[-1][1]) is not dash:
             return False
-        place = Scalar(number, indent + 1, key, False, indent + 1 + len(key))
-        mapping.keys[key] = place
-        if value is None:
-            self.pending = (mapping, place, indent)
-        else:
-            mapping.entries[key] = value
+        self._open(*stack.pop())
         return True
+
+    def _open(self, indent: int, node: Mapping | Items) -> None:
+        """What follows belongs to this container."""
+        self.stack.append((indent, node))
+        self.mapping, self.indent = node if isinstance(node, Mapping) else None, indent
+        self.pending = ""
+
+    def _item(self, number: int, said: _Line) -> Mapping | None:
+        """One more item of the list that is open: a text, or a mapping whose first key this line has."""
+        items = self.stack[-1][1]
+        assert isinstance(items, Items), "_place sees to it"
+        if said.key is None:
+            if said.text is not None:
+                items.items.append(Scalar(number, said.column, said.text, said.quoted, number, said.end))
+            return None
+        mapping = Mapping(number, said.indent + said.dash + 1)
+        items.items.append(mapping)
+        self._open(said.indent + said.dash, mapping)
+        return mapping
 
     def _nothing(self) -> None:
         """The key that waits has no value: an empty one, right behind its colon."""
-        if self.pending is not None:
-            mapping, key, _ = self.pending
-            mapping.entries[key.text] = Scalar(key.line, key.end_column + 1, "")
-            self.pending = None
+        if self.pending and self.mapping is not None:
+            at = (self.mapping.lines[-1], self.mapping.column + len(self.pending) + 1)
+            self.mapping.entries[self.pending] = Scalar(*at, "", False, *at)
+            self.pending = ""
 
     def close(self) -> Mapping | None:
         """The whole, once all lines are taken."""
         self._nothing()
         return self.root
+
+
+def _is_list(node: Node) -> bool:
+    return isinstance(node, Items)

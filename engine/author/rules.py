@@ -81,11 +81,11 @@ def _rule(source: Source, key: str, place: Scalar, node: Node) -> Rule | None:
 
 
 def _check_keys(source: Source, key: str, place: Scalar, rule: Mapping) -> None:
-    for name, at in rule.keys.items():
+    for name in rule.entries:
         if name in _LATER:
-            source.error(at, "NOT_YET", f"'{name}' comes with a later version.", "Delete it until then.")
+            source.error(rule.keys[name], "NOT_YET", f"'{name}' comes with a later version.", "Delete it until then.")
         elif name not in KEYS:
-            source.unknown_key(at, name, "a rule", (*KEYS, *USE_KEYS))
+            source.unknown_key(rule.keys[name], name, "a rule", (*KEYS, *USE_KEYS))
     for name, example in (("when", "'when:' with 'enters: tag cafe'"), ("message", "'message:' with a title")):
         if name not in rule.entries:
             source.error(place, "MISSING", f"The rule '{clip(key)}' has no '{name}'.", f"Add {example}.")

@@ -92,7 +92,7 @@ def lend(node: nodes.Node, file: str) -> None:
     waiting = [node]
     while waiting:
         one = waiting.pop()
-        if hasattr(one, "file"):
+        if one.file:
             continue  # an alias stands for what was marked already
         one.file = file
         if isinstance(one, nodes.Mapping):

@@ -62,7 +62,7 @@ class Source:
             node, at = node.source_of(max(0, shift - node.quoted))
             shift = at + node.quoted if node.line == node.end_line else 0
         place = (self.file_of(node), node.line, node.column + shift)
-        if self.told[severity] > _MAX_FINDINGS or (hasattr(node, "file") and self.shelf.known((*place, code, problem))):
+        if self.told[severity] > _MAX_FINDINGS or (node.file and self.shelf.known((*place, code, problem))):
             return
         also = self._also(node)
         said = f"{problem} {also}" if also else problem
@@ -93,7 +93,7 @@ class Source:
         if isinstance(node, Filled):
             node = node.source_of_word(name)
         place = (self.file_of(node), node.line, node.column)
-        if not hasattr(node, "file") or not self.shelf.known((*place, kind, name)):
+        if not node.file or not self.shelf.known((*place, kind, name)):
             self.uses.append(Use(kind, name, *place, seconds, self._also(node)))
 
     def where(self, node: Node) -> str:
@@ -102,7 +102,7 @@ class Source:
 
     def file_of(self, node: Node) -> str:
         """The file in which a node stands: this one, or the one of a template that a rule of this one uses."""
-        return getattr(node, "file", self.file)
+        return node.file or self.file
 
     def lines_of(self, node: Node) -> list[str]:
         """The lines of that file."""
@@ -113,8 +113,7 @@ class Source:
         """The other place that a reader needs: who uses the template, or where in the template this value goes."""
         if self.file_of(node) != self.file:
             return self.user
-        into: str = getattr(node, "into", "")
-        return f"(It goes into {into}.)" if into else ""
+        return f"(It goes into {node.into}.)" if node.into else ""
 
     # -------------------------------------------------------------- reading
 
@@ -124,9 +123,9 @@ class Source:
             self.wrong(node, what, "mapping")
             return None
         if known is not None:
-            for key, place in node.keys.items():
+            for key in node.entries:
                 if key not in known:
-                    self.unknown_key(place, key, what, known)
+                    self.unknown_key(node.keys[key], key, what, known)
         return node
 
     def unknown_key(self, place: Node, key: str, what: str, known: Collection[str]) -> None:

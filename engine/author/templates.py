@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from copy import copy
 
 from engine.author.merging import merge_rules
 from engine.author.nodes import Filled, Items, Mapping, Node, Scalar
@@ -199,17 +200,14 @@ class _Filling:
         if isinstance(node, Scalar):
             return self._scalar(node)
         if isinstance(node, Items):
-            items = Items(node.line, node.column)
+            items = copy(node)
             items.items = [self._node(item) for item in node.items]
-            items.file = node.file
             return items
         assert isinstance(node, Mapping)
-        mapping = Mapping(node.line, node.column)
-        mapping.keys = node.keys
+        mapping = copy(node)
         mapping.entries = {
             key: value if key == PARAMETERS else self._node(value) for key, value in node.entries.items()
         }
-        mapping.file = node.file
         return mapping
 
     def _scalar(self, node: Scalar) -> Node:
@@ -232,15 +230,14 @@ class _Filling:
                 )
                 return self._wrong(value, "TOO_LARGE", problem, "Shorten it.")
             pieces.append((length - len(value.text), length, gap.start(), gap.end(), value))
-        filled = Filled(node, "".join(parts) + node.text[at:], pieces)
-        filled.file = node.file
-        return filled
+        text = "".join(parts) + node.text[at:]
+        start, end = (node.line, node.column), (node.end_line, node.column)
+        return Filled(*start, text, node.quoted, *end, node, pieces, file=node.file)
 
     def _wrong(self, value: Node, code: str, problem: str, fix: str) -> Node:
         if not self.full:
             self.full = True
-            if hasattr(value, "into"):
-                del value.into  # the problem says it
+            value.into = ""  # the problem says it
             self.source.error(value, code, problem, fix)
         return value
 
@@ -249,19 +246,7 @@ class _Filling:
         value = self.values[name]
         if not self.source.shelf.spend(self.weights[name]):
             self._too_much()
-        placed: Node
-        if isinstance(value, Scalar):
-            placed = Scalar(value.line, value.column, value.text, value.quoted)
-            placed.end_line, placed.end_column = value.end_line, value.end_column
-        elif isinstance(value, Items):
-            placed = Items(value.line, value.column)
-            placed.items = value.items
-        else:
-            assert isinstance(value, Mapping)
-            placed = Mapping(value.line, value.column)
-            placed.keys, placed.entries = value.keys, value.entries
-        if hasattr(value, "file"):
-            placed.file = value.file  # what fills the gap unless a rule says stands in the template itself
-        else:
+        placed = copy(value)
+        if not value.file:  # what fills the gap unless a rule says stands in the template itself
             placed.into = self.source.where(gap)
         return placed

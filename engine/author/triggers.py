@@ -33,9 +33,9 @@ def _entry(source: Source, node: Node) -> list[Trigger]:
     if entry is None:
         return []
     kinds = [key for key in entry.entries if key in KINDS]
-    for key, place in entry.keys.items():
+    for key in entry.entries:
         if key not in kinds and key not in EXTRAS and not (key in SCHEDULE_EXTRAS and "schedule" in kinds):
-            _unknown(source, place, key, kinds)
+            _unknown(source, entry.keys[key], key, kinds)
     if len(kinds) > 1:
         place = entry.keys[kinds[1]]
         fix = f"For any of them begin each with '- ': - {kinds[0]}: …, then - {kinds[1]}: …"

@@ -163,8 +163,8 @@ class _Builder:
         mark, end = event.start_mark, event.end_mark
         if event.tag not in _TEXT_TAGS:
             self._tag(event.tag, mark)
-        node = Scalar(mark.line + 1, mark.column + 1, event.value, bool(event.style) or event.tag is not None)
-        node.end_line, node.end_column = end.line + 1, end.column + 1
+        quoted = bool(event.style) or event.tag is not None
+        node = Scalar(mark.line + 1, mark.column + 1, event.value, quoted, end.line + 1, end.column + 1)
         if event.anchor is not None:
             self._anchor(event.anchor, node)
         self._add(node, mark)
