@@ -50,8 +50,8 @@ def read_conditions(source: Source, node: Node, what: str) -> tuple[Condition, .
         key = next(iter(node.entries))
         source.error(node, "WRONG_TYPE", f"'{what}' must be a list.", f"Begin every line with '- ': - {clip(key)}: …")
         return ()
-    found = (read_condition(source, item) for item in source.each(node, what))
-    return tuple(condition for condition in found if condition is not None)
+    found = [read_condition(source, item) for item in source.each(node, what)]
+    return tuple([condition for condition in found if condition is not None])
 
 
 def read_condition(source: Source, node: Node) -> Condition | None:

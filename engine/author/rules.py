@@ -1,6 +1,7 @@
 """``rules/*.yaml`` to rules."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from engine.author.conditions import read_conditions
@@ -22,7 +23,12 @@ KEYS = (
     *("about", "owner", "status", "purpose", "runs", "priority", "journey", "stage", "when", "only_if", "unless"),
     *("offer", "message", "limits", "cooldown", "conversion", "control_group", "canary", "estimate"),
 )
+_KNOWN = frozenset(KEYS)
+_LIMITS = ("per_person", "total")
 _LATER = ("variants", "score", "fallback")  # announced, and not in this version
+
+_Reader = Callable[[Source, Node, str], Any]
+"""What one key says; its name is told where it is wrong."""
 
 
 def read_rules(source: Source) -> list[tuple[Rule, Scalar]]:
@@ -68,7 +74,7 @@ def _rule(source: Source, key: str, place: Scalar, node: Node) -> Rule | None:
         if rule is None:
             return None
     _check_keys(source, key, place, rule)
-    fields: dict[str, Any] = _words(source, rule) | _parts(source, rule)
+    fields = _fields(source, rule)
     when = read_when(source, rule.entries["when"]) if "when" in rule.entries else ()
     message = read_message(source, rule.entries["message"]) if "message" in rule.entries else None
     wrong = source.told.get("error", 0) > before
@@ -82,9 +88,11 @@ def _rule(source: Source, key: str, place: Scalar, node: Node) -> Rule | None:
 
 def _check_keys(source: Source, key: str, place: Scalar, rule: Mapping) -> None:
     for name in rule.entries:
+        if name in _KNOWN:
+            continue
         if name in _LATER:
             source.error(rule.keys[name], "NOT_YET", f"'{name}' comes with a later version.", "Delete it until then.")
-        elif name not in KEYS:
+        else:
             source.unknown_key(rule.keys[name], name, "a rule", (*KEYS, *USE_KEYS))
     for name, example in (("when", "'when:' with 'enters: tag cafe'"), ("message", "'message:' with a title")):
         if name not in rule.entries:
@@ -93,43 +101,37 @@ def _check_keys(source: Source, key: str, place: Scalar, rule: Mapping) -> None:
         source.error(rule.keys["stage"], "MISSING", "A stage belongs to a journey.", "Add 'journey:' with its name.")
 
 
-def _words(source: Source, rule: Mapping) -> dict[str, Any]:
-    """The keys that are one word or text."""
-    fields: dict[str, Any] = {}
-    for name in ("about", "owner"):
-        if name in rule.entries:
-            fields[name] = source.text(rule.entries[name], name)
-    for name, allowed in (("status", STATUS), ("purpose", PURPOSE)):
-        if name in rule.entries:
-            fields[name] = source.choice(rule.entries[name], name, allowed)
-    for name in ("journey", "offer"):
-        if name in rule.entries:
-            fields[name] = source.text(rule.entries[name], name)
-            source.use(name, fields[name] or "", rule.entries[name])
-    if "stage" in rule.entries:
-        fields["stage"] = source.text(rule.entries["stage"], "stage")
-        source.use("stage", f"{fields.get('journey')}\n{fields['stage']}", rule.entries["stage"])
+def _fields(source: Source, rule: Mapping) -> dict[str, Any]:
+    """What the keys say, but for ``when`` and ``message``."""
+    entries = rule.entries
+    fields = {name: read(source, entries[name], name) for name, read in _READERS.items() if name in entries}
+    if "stage" in entries:
+        fields["stage"] = source.text(entries["stage"], "stage")
+        source.use("stage", f"{fields.get('journey')}\n{fields['stage']}", entries["stage"])
     return fields
 
 
-def _parts(source: Source, rule: Mapping) -> dict[str, Any]:
-    """The keys with a form of their own."""
-    fields: dict[str, Any] = {}
-    get = rule.entries.get
-    shares = (("control_group", parse_share), ("canary", _canary))
-    for name, parser in (("runs", parse_runs), ("cooldown", parse_duration), ("estimate", parse_estimate), *shares):
-        if (node := get(name)) is not None:
-            fields[name] = source.parse(node, name, parser)
-    if (node := get("priority")) is not None:
-        fields["priority"] = source.number(node, "priority", 0, 100)
-    for name in ("only_if", "unless"):
-        if (node := get(name)) is not None:
-            fields[name] = read_conditions(source, node, name)
-    if (node := get("limits")) is not None:
-        fields["limits"] = _limits(source, node)
-    if (node := get("conversion")) is not None:
-        fields["conversion"] = _conversion(source, node)
-    return fields
+def _text(source: Source, node: Node, name: str) -> str | None:
+    return source.text(node, name)
+
+
+def _named(source: Source, node: Node, name: str) -> str | None:
+    """The name of something that another file declares."""
+    text = source.text(node, name)
+    source.use(name, text or "", node)
+    return text
+
+
+def _choice(*allowed: str) -> _Reader:
+    return lambda source, node, name: source.choice(node, name, allowed)
+
+
+def _parsed(parser: Callable[[str], Any]) -> _Reader:
+    return lambda source, node, name: source.parse(node, name, parser)
+
+
+def _priority(source: Source, node: Node, name: str) -> float | None:
+    return source.number(node, name, 0, 100)
 
 
 def _canary(text: str) -> float:
@@ -142,22 +144,22 @@ def _canary(text: str) -> float:
     return share
 
 
-def _limits(source: Source, node: Node) -> Limits:
-    limits = source.mapping(node, "limits", ("per_person", "total"))
+def _limits(source: Source, node: Node, name: str) -> Limits:
+    limits = source.mapping(node, name, _LIMITS)
     caps: dict[str, tuple[Cap, ...]] = {}
-    for name in ("per_person", "total"):
-        if limits is not None and name in limits.entries:
-            found = (source.parse(item, name, parse_cap) for item in source.each(limits.entries[name], name))
-            caps[name] = tuple(cap for cap in found if cap is not None)
+    for kind in _LIMITS:
+        if limits is not None and kind in limits.entries:
+            found = [source.parse(item, kind, parse_cap) for item in source.each(limits.entries[kind], kind)]
+            caps[kind] = tuple(cap for cap in found if cap is not None)
     return Limits(**caps)
 
 
-def _conversion(source: Source, node: Node) -> Conversion | None:
+def _conversion(source: Source, node: Node, name: str) -> Conversion | None:
     """``conversion: purchase``, or with the event and how long it counts."""
     if isinstance(node, Scalar) and not node.empty:
-        event = source.parse(node, "conversion", _event)
+        event = source.parse(node, name, _event)
         return None if event is None else Conversion(event)
-    conversion = source.mapping(node, "conversion", ("event", "within"))
+    conversion = source.mapping(node, name, ("event", "within"))
     if conversion is None:
         return None
     if "event" not in conversion.entries:
@@ -173,3 +175,23 @@ def _event(text: str) -> str:
     if not _EVENT.fullmatch(text):
         raise TextError(f"'{clip(text)}' is no event.", "Write one word, for example purchase.")
     return text
+
+
+_READERS: dict[str, _Reader] = {  # in this order, whatever the order in a file
+    "about": _text,
+    "owner": _text,
+    "status": _choice(*STATUS),
+    "purpose": _choice(*PURPOSE),
+    "journey": _named,
+    "offer": _named,
+    "runs": _parsed(parse_runs),
+    "cooldown": _parsed(parse_duration),
+    "estimate": _parsed(parse_estimate),
+    "control_group": _parsed(parse_share),
+    "canary": _parsed(_canary),
+    "priority": _priority,
+    "only_if": read_conditions,
+    "unless": read_conditions,
+    "limits": _limits,
+    "conversion": _conversion,
+}

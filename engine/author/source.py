@@ -92,13 +92,14 @@ class Source:
         """Note a name that something else must declare."""
         if isinstance(node, Filled):
             node = node.source_of_word(name)
-        place = (self.file_of(node), node.line, node.column)
-        if not node.file or not self.shelf.known((*place, kind, name)):
-            self.uses.append(Use(kind, name, *place, seconds, self._also(node)))
+        if not node.file and not node.into:
+            self.uses.append(Use(kind, name, self.file, node.line, node.column, seconds))
+        elif not node.file or not self.shelf.known((node.file, node.line, node.column, kind, name)):
+            self.uses.append(Use(kind, name, self.file_of(node), node.line, node.column, seconds, self._also(node)))
 
     def where(self, node: Node) -> str:
         """``file:line``."""
-        return f"{self.file_of(node)}:{node.line}"
+        return f"{node.file or self.file}:{node.line}"
 
     def file_of(self, node: Node) -> str:
         """The file in which a node stands: this one, or the one of a template that a rule of this one uses."""
@@ -139,10 +140,11 @@ class Source:
         if not isinstance(node, Scalar) or node.empty:
             self.wrong(node, what, "text")
             return None
-        if len(node.text) > longest:
+        text = node.text
+        if len(text) > longest:
             self.error(node, "TOO_LARGE", f"'{what}' is longer than {longest} characters.", "Shorten it.")
             return None
-        return node.text.strip()
+        return text.strip()
 
     def choice(self, node: Node, what: str, allowed: Collection[str]) -> str | None:
         """The node as one of the allowed words."""
