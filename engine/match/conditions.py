@@ -1,7 +1,7 @@
 """Every kind of condition to a :class:`Node`; segments are compiled once and shared."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from msgspec import msgpack, structs
 
@@ -70,7 +70,7 @@ class Workshop:
         """True when all of ``only_if`` hold and none of ``unless``; any definite failure is False; else unknown."""
         truths = (*(node.holds for node in only_if), *(self._opposite(node.holds) for node in unless))
         if truths not in self.verdicts:
-            self.verdicts[truths] = conjunction(truths) if truths else _always
+            self.verdicts[truths] = conjunction(truths)
         return self.verdicts[truths]
 
     def node(self, condition: Condition) -> Node:
@@ -80,13 +80,7 @@ class Workshop:
         shared = self.lines.get(key)
         if shared is None:
             shared = self.lines[key] = self._compile(plain)
-        node, name, where = shared, condition.text, condition.where
-
-        def look(s: Situation) -> Seen:
-            seen = node.look(s)
-            return replace(seen, name=name or seen.name, where=where)
-
-        return Node(node.holds, look)
+        return Node(shared.holds, shared.seen, condition.text, condition.where)
 
     def _compile(self, condition: Condition) -> Node:
         match condition:
@@ -213,7 +207,7 @@ def _mentions(conditions: Iterable[Condition]) -> Iterator[str]:
 
 
 def _segment(segment: Segment, nodes: list[Node]) -> Node:
-    holds = conjunction(tuple(node.holds for node in nodes)) if nodes else _always
+    holds = conjunction(tuple(node.holds for node in nodes))
 
     def look(s: Situation) -> Seen:
         parts = tuple(node.look(s) for node in nodes)
@@ -224,7 +218,3 @@ def _segment(segment: Segment, nodes: list[Node]) -> Node:
 
 def _never_known(id: str, note: str) -> Node:
     return Node(lambda s: None, lambda s: Seen(f"segment {id}", None, None, "", note))
-
-
-def _always(s: Situation) -> bool:
-    return True

@@ -214,12 +214,15 @@ def opposite(truth: Truth) -> Truth:
 
 def conjunction(truths: tuple[Truth, ...]) -> Truth:
     """Kleene's and of closures; stops at the first that is False."""
-    if len(truths) == 1:
-        return truths[0]
+    if len(truths) < 2:
+        return truths[0] if truths else lambda s: True
+    first, others = truths[0], truths[1:]
 
     def holds(s: Situation) -> bool | None:
-        result: bool | None = True
-        for truth in truths:
+        result = first(s)
+        if result is False:  # which most say
+            return False
+        for truth in others:
             answer = truth(s)
             if answer is False:
                 return False

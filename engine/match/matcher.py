@@ -107,12 +107,11 @@ class Matcher:
 
     def woken(self, cause: Cause, initial: bool = False) -> Sequence[CompiledRule]:
         """The rules that a cause wakes, by rule id. ``initial``: the device's first fix ever was already inside."""
-        kind = cause.kind
-        if kind == "event":
-            return self._events.get(cause.event or "", ())
-        if initial or kind not in _ALIKE:
+        there = self._there.get(cause.kind)
+        if there is None or initial:
+            if cause.kind == "event":
+                return self._events.get(cause.event or "", ())
             return self._asked(cause, initial)
-        there = self._there[kind]
         woken = there.get(cause.fence)
         if woken is None:
             if len(there) >= MAX_THERE:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from engine.match.situation import Read, Situation
+from engine.model.fence import Fence
 from engine.model.person import Position
 
 STALE_POSITION = 1800.0  # a fix older than this says nothing about now; the release's [sense] silence replaces it
@@ -100,17 +101,20 @@ def _global(parts: tuple[str, ...]) -> Read:
 
 def _fence(parts: tuple[str, ...]) -> Read:
     """What was pushed for the fence wins over its metadata; id, name and tags are the fence's own."""
-    ways = _ways(parts)
+    ways, whole = _ways(parts), ".".join(parts)
 
     def read(s: Situation) -> Any:
         fence = s.fence
         if fence is None:
             return None
-        fact, id, now = s.world.fact, fence.id, s.now
-        for key, rest in ways:
-            pushed = fact(id, key, now)
+        pushed = s.world.fact(fence.id, whole, s.now)
+        return pushed if pushed is not None else nested(fence, s)
+
+    def nested(fence: Fence, s: Situation) -> Any:
+        for key, rest in ways[1:]:
+            pushed = s.world.fact(fence.id, key, s.now)
             if pushed is not None:
-                told = _walk(pushed, rest) if rest else pushed
+                told = _walk(pushed, rest)
                 return told if told is not None else _dotted(fence.metadata.get, ways)
         return _dotted(fence.metadata.get, ways)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import Struct
+
 from engine.match.situation import Situation, Truth
 from engine.model.moment import Check
 from engine.model.reason import Reason
@@ -23,12 +25,21 @@ class Seen:
     parts: "tuple[Seen, ...]" = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A compiled condition: the fast answer, and the same answer with everything it saw."""
+class Node(Struct, frozen=True, eq=False):
+    """A compiled condition: the fast answer, and the same answer with everything it saw. Equal lines share both; what a
+    line is called and where it stands is its own."""
 
     holds: Truth
-    look: Callable[[Situation], Seen]
+    seen: Callable[[Situation], Seen]
+    name: str = ""
+    where: str = ""
+
+    def look(self, s: Situation) -> Seen:
+        """The answer, and what it saw."""
+        seen = self.seen(s)
+        if not (self.name or self.where):
+            return seen
+        return replace(seen, name=self.name or seen.name, where=self.where)
 
 
 def negated(answer: bool | None) -> bool | None:
