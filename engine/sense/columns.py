@@ -14,7 +14,7 @@ from engine.sense.arithmetic import Bools, Floats, Ints
 
 NONE = -1  # no stay
 NEVER = 2**62  # no timer queued
-HELD = 6  # stays of a device that its row can hold
+HELD = 8  # stays of a device that its row can hold
 MANY = 100_000  # rows from which less is kept in reserve: it is memory, and filling it holds up everybody
 STATE = 28  # bits of a fence's position; those above tell the state of a stay that is not simply inside
 
