@@ -37,18 +37,20 @@ def read_bundle(config: Config) -> Bundle:
     return Bundle(files, config.policy)
 
 
-def compile_bundle(bundle: Bundle, new: bool = False, read: Read = read_fences) -> tuple[Release, list[Finding]]:
+def compile_bundle(
+    bundle: Bundle, new: bool = False, read: Read = read_fences, told: bool = True
+) -> tuple[Release, list[Finding]]:
     """The release of a bundle, with warnings and infos. Raises ``AuthorError``, with every finding, if one is an error.
 
     ``new``: one that was never in force is judged as strictly as ``check`` does. A stored one is not: what only later
-    versions call an error must not stop it from being put in force again. A pure function of the bundle: the same bytes
-    give the same release anywhere.
+    versions call an error must not stop it from being put in force again. ``told``: somebody is told of warnings; else
+    only what may refuse it is looked for. A pure function of the bundle: the same bytes give the same release anywhere.
     """
     with paused():
         parts, findings = read_parts(bundle, read)
-        findings += cross_check(parts, sizes=new)
+        findings += cross_check(parts, sizes=new and told)
         if new:
-            findings += lint(parts)
+            findings += lint(parts, told=told)
         findings = ordered(findings)
         if any(finding.severity == "error" for finding in findings):
             raise AuthorError(findings)

@@ -38,11 +38,11 @@ class Releases:
         self.made = Made(kept)
         self.fences = RunTimeFences(store, self.library, self.made)
 
-    async def keep(self, bundle: Bundle) -> Compiled:
+    async def keep(self, bundle: Bundle, told: bool = True) -> Compiled:
         """Compile (``AuthorError`` if it cannot be) and keep the bundle in the store, durably, before anything names
-        it. One that was never kept is judged as strictly as ``check`` does."""
+        it. One that was never kept is judged as strictly as ``check`` does; ``told``: somebody is told of warnings."""
         new = await self._store.get_object(bundle.hash) is None
-        compiled = self.library.get(bundle.hash) or await self._compile(bundle, new)
+        compiled = self.library.get(bundle.hash) or await self._compile(bundle, new, told)
         self._shelve(compiled, (bundle.hash,))
         await self._store.put_object(bundle.hash, bundle.encode())
         return compiled
@@ -106,8 +106,9 @@ class Releases:
         log.error("a release is not in the store any more", release=name)
         return None
 
-    async def _compile(self, bundle: Bundle, new: bool = False) -> Compiled:
-        compiled, self.findings[bundle.hash] = await asyncio.to_thread(compile_all, bundle, new, self._read, self.made)
+    async def _compile(self, bundle: Bundle, new: bool = False, told: bool = False) -> Compiled:
+        compiled, found = await asyncio.to_thread(compile_all, bundle, new, self._read, self.made, told)
+        self.findings[bundle.hash] = found
         return compiled
 
     def _shelve(self, compiled: Compiled, needed: Sequence[str]) -> None:
@@ -123,10 +124,10 @@ class Releases:
 
 
 def compile_all(
-    bundle: Bundle, new: bool = False, read: Read = read_fences, made: Made = NOTHING_MADE
+    bundle: Bundle, new: bool = False, read: Read = read_fences, made: Made = NOTHING_MADE, told: bool = True
 ) -> tuple[Compiled, list[Finding]]:
     """Parse and compile a bundle; raises ``AuthorError`` with every finding. ``new``: as strictly as ``check``;
-    ``read`` reads geofence files; ``made`` has what was compiled before."""
+    ``read`` reads geofence files; ``made`` has what was compiled before; ``told``: somebody is told of warnings."""
     with paused():
-        release, findings = compile_bundle(bundle, new, read)
+        release, findings = compile_bundle(bundle, new, read, told)
         return Compiled.of(release, made), findings

@@ -158,7 +158,7 @@ class Runner:
     ) -> str:
         """Compile a bundle off the hot path and put it in force (``staged``: make it known); raises ``AuthorError`` and
         changes nothing if it is bad, or cannot be put in force."""
-        await self.releases.keep(bundle)
+        await self.releases.keep(bundle, told=source != "folder")
         async with self.releases.fences.lock:
             await self.releases.fences.ensure(bundle.hash, self.core.state.fences)
             await self.submit([ReleaseChange(bundle.hash, by, why, source, approved_by)], applied=True)

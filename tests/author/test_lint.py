@@ -1,5 +1,7 @@
 """What ``check`` finds beyond what a release needs: each finding with its place, and what is no finding."""
 
+import inspect
+import json
 import re
 from datetime import date
 from pathlib import Path
@@ -9,8 +11,9 @@ from msgspec.structs import replace
 
 from engine.author.bundle import Bundle
 from engine.author.crosscheck import cross_check
-from engine.author.lint import lint
-from engine.author.project import read_parts
+from engine.author.lint import CHECKS, REFUSING, lint
+from engine.author.project import compile_bundle, read_parts
+from engine.errors import AuthorError
 from engine.model.release import DecidePolicy, Policy
 from tests.author.conftest import FENCES
 
@@ -23,8 +26,6 @@ def found():
     """``found(rules=…)`` -> (code, line, column, severity) of each finding of the checks, and the findings."""
 
     def look(rules="", today=None, policy=None, fences=FENCES, **files):
-        import json
-
         content = {"geofences/city.geojson": json.dumps(fences), "rules/r.yaml": rules}
         content |= {f"rules/{name}.yaml": text for name, text in files.items()}
         bundle = Bundle({name: text.encode() for name, text in content.items()}, policy or Policy())
@@ -438,3 +439,20 @@ def test_every_code_of_these_checks_is_explained():
     }
     assert {"QUIET_HOURS", "SHADOWED", "UNUSED"} <= codes
     assert sorted(code for code in codes if f"`{code}`" not in page) == []
+
+
+def test_where_nobody_is_told_of_warnings_what_refuses_a_release_is_still_found():
+    weak = pair("    priority: 60\n", "    only_if:\n      - profile.a = 1\n")
+    files = {"geofences/city.geojson": json.dumps(FENCES).encode(), "rules/r.yaml": weak.encode()}
+    loud, quiet = (compile_bundle(Bundle(files, Policy()), new=True, told=told) for told in (True, False))
+    assert [f.code for f in loud[1] if f not in quiet[1]] == ["SHADOWED"]
+    assert quiet[0] == loud[0]
+    files["rules/r.yaml"] += b"      - profile.a = 2\n"
+    with pytest.raises(AuthorError, match="never hold together"):
+        compile_bundle(Bundle(files, Policy()), new=True, told=False)
+
+
+def test_checks_that_are_left_out_where_nobody_is_told_know_no_errors():
+    sources = {check.__module__: inspect.getsource(inspect.getmodule(check)) for check in CHECKS}
+    knowing = {name for name, source in sources.items() if '"error"' in source}
+    assert knowing == {check.__module__ for check in REFUSING}

@@ -65,6 +65,20 @@ async def test_the_folder_that_somebody_chose_against_does_not_come_back_by_itse
         assert [rule.id for rule in r.server.runner.core.compiled.release.rules] == ["hello"]
 
 
+async def test_who_pushes_a_release_is_told_of_warnings_and_a_changed_folder_is_asked_for_errors_alone(
+    tmp_path: Path,
+) -> None:
+    twice = RULES.format("One") + RULES.format("Two").replace("hello:", "other:").removeprefix("rules:\n")
+    async with running(write_project(tmp_path, OPEN_HOUSE, twice, [])) as r:
+        runner = r.server.runner
+        folder = runner.core.compiled.release.hash
+        bundle = Bundle({"rules/all.yaml": twice.replace("Two", "Three").encode()}, runner.config.policy)
+        pushed = await runner.activate(bundle, "ann", "why", "push")
+        codes = {name: {finding.code for finding in runner.releases.findings[name]} for name in (folder, pushed)}
+        assert "NO_CONVERSION" in codes[folder]
+        assert "SHADOWED" in codes[pushed] - codes[folder]
+
+
 async def test_a_server_that_does_not_get_its_port_sends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
