@@ -5,8 +5,8 @@
 
 Every rule is its own: no two have the same title, and most lines differ. Files hold a hundred rules each. ``check`` is
 all that ``herenow check`` does after its command is loaded; ``load`` is what a server does with a changed folder before
-the new release can be put in force: read, parse, look for errors, compile rules, templates and fences. Each is measured in a
-process of its own, so that nothing is remembered from a run before.
+the new release can be put in force: read, parse, look for errors, compile rules, templates and fences. Each is measured
+in a process of its own, so that nothing is remembered from a run before.
 """
 
 import argparse

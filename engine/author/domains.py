@@ -143,13 +143,9 @@ def compared(op: str, value: float | str) -> Domain:
     """What compares so with a number or a text that has an order (a date)."""
     if isinstance(value, str):
         return structs.replace(_NOTHING, texts=True)
-    spans = {
-        "<": Span(high=value, high_open=True),
-        "<=": Span(high=value),
-        ">": Span(low=value, low_open=True),
-        ">=": Span(low=value),
-    }
-    return numbers(spans[op])
+    if op in ("<", "<="):
+        return numbers(Span(high=value, high_open=op == "<"))
+    return numbers(Span(low=value, low_open=op == ">"))
 
 
 def _numbers_of(values: frozenset[Any]) -> list[float]:

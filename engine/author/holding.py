@@ -113,11 +113,11 @@ class Holding:
         for part in parts:
             facts = part()
             possible = possible and facts is not None
-            for key, (bound, said) in (facts or {}).items():
-                if key not in met:
-                    met[key] = (bound, said)
+            for key, fact in (facts or {}).items():
+                earlier = met.setdefault(key, fact)
+                if earlier is fact:
                     continue
-                earlier = met[key]
+                bound, said = fact
                 both = earlier[0].meet(bound)
                 if both.empty:
                     self.clashes.append(Clash(said, earlier[1]))
@@ -146,6 +146,10 @@ class Holding:
         match condition:
             case Expression(expr=expr):
                 return self.expression(expr, holds, condition)
+            case LocalTime():
+                return {"local_time": (week_of(condition, holds), Said(condition))}
+            case Did(event=event, filter=filter_):
+                return self._history(("did", event, repr(filter_)), condition, holds)
             case AnyOf(items=items) | AllOf(items=items) | NoneOf(items=items):
                 wanted = holds is not isinstance(condition, NoneOf)
                 parts = [self._part(item, wanted) for item in items]
@@ -153,10 +157,6 @@ class Holding:
                 return self.all(parts) if together else self.any(parts)
             case InSegment():
                 return self._segment(condition, holds)
-            case LocalTime():
-                return {"local_time": (week_of(condition, holds), Said(condition))}
-            case Did(event=event, filter=filter_):
-                return self._history(("did", event, repr(filter_)), condition, holds)
             case Visited(target=target):
                 return self._history(("visited", target), condition, holds)
             case Near(target=target, metres=metres):

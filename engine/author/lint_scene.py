@@ -16,6 +16,7 @@ from engine.model.fence import Fence
 from engine.model.rule import (
     Compare,
     Condition,
+    Did,
     Expression,
     InSegment,
     Inside,
@@ -102,7 +103,7 @@ class Scene:
         """Every name of every condition, in the order of the files."""
         found: list[Use] = []
         for condition in self._conditions():
-            found += names_of(condition, condition.where)
+            _gather(condition, condition.where, found)
         return found
 
     def _conditions(self) -> Iterator[Condition]:
@@ -221,19 +222,26 @@ def _gather(thing: Any, where: str, found: list[Use]) -> None:
     if kind is Expression:
         _gather(thing.expr, thing.where or where, found)
     elif kind is Compare:
-        for side in (thing.left, thing.right):
-            if type(side) is Name:
-                found.append(Use(side.path, ".".join(side.path), where, thing))
-            elif side is not None:
-                _gather(side, where, found)
+        _sides(thing, where, found)
     elif kind is Name:
         found.append(Use(thing.path, ".".join(thing.path), where))
     elif kind is tuple:
         for item in thing:
             _gather(item, where, found)
+    elif kind is Did:
+        if thing.filter is not None:
+            _gather(thing.filter, thing.where or where, found)
     elif kind not in _NAMELESS and isinstance(thing, Struct):
         inner = getattr(thing, "where", "") or where
         for field in thing.__struct_fields__:
             value = getattr(thing, field)
             if isinstance(value, (Struct, tuple)):
                 _gather(value, inner, found)
+
+
+def _sides(compare: Compare, where: str, found: list[Use]) -> None:
+    for side in (compare.left, compare.right):
+        if type(side) is Name:
+            found.append(Use(side.path, ".".join(side.path), where, compare))
+        elif side is not None:
+            _gather(side, where, found)

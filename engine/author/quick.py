@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from engine.author.nodes import Items, Mapping, Node, Scalar
+from engine.author.nodes import Items, Mapping, Scalar
 
 MAX_DEPTH = 30  # containers: fewer than the full reader allows
 _LINE = re.compile(
@@ -88,7 +88,7 @@ class _Reader:
     def __init__(self, most: int) -> None:
         self.left = most
         self.root: Mapping | None = None
-        self.stack: list[tuple[int, Mapping | Items]] = []  # what is open, and its indentation
+        self.stack: list[tuple[int, Mapping | None, Items | None]] = []  # what is open, and its indentation
         self.mapping: Mapping | None = None  # the innermost of them, where that is one, and
         self.indent = 0  # its indentation
         self.pending = ""  # the key of it that waits for its value
@@ -96,17 +96,22 @@ class _Reader:
     def line(self, number: int, said: _Line) -> bool:
         """Take one line that says something; False where the whole is not plain enough."""
         indent, dash, key, text, quoted, column, end = said
-        self.left -= 3
-        mapping = self.mapping
-        if dash or self.pending or mapping is None or indent != self.indent:  # else: one more entry of what is open
-            if not self._place(number, indent, dash > 0) or len(self.stack) > MAX_DEPTH:
+        if dash:
+            items = self._list(number, indent)
+            if items is None:
                 return False
-            mapping = self._item(number, said) if dash else self.mapping
-        if self.left < 0:
-            return False
-        if key is None or mapping is None:
-            return dash > 0 and key is None and text is not None
-        if key in mapping.entries:
+            if key is None:
+                if text is not None:
+                    items.items.append(Scalar(number, column, text, quoted, number, end))
+                return text is not None
+            mapping = self._open(number, indent + dash)
+            items.items.append(mapping)
+        else:
+            found = self._mapping(number, indent)
+            if found is None:
+                return False
+            mapping = found
+        if key is None or key in mapping.entries or self.left < 0:
             return False
         mapping.lines.append(number)
         if text is None:
@@ -115,45 +120,52 @@ class _Reader:
             mapping.entries[key] = Scalar(number, column, text, quoted, number, end)
         return True
 
-    def _place(self, number: int, indent: int, dash: bool) -> bool:
-        """Go to the container that a line of this indentation belongs to, opening it where a key waits for it."""
-        stack = self.stack
+    def _mapping(self, number: int, indent: int) -> Mapping | None:
+        """The mapping that a line of this indentation belongs to, opened where a key waits for it."""
         if self.pending and self.mapping is not None:
-            if indent > self.indent or (dash and indent == self.indent):
-                node = Items(number, indent + 1) if dash else Mapping(number, indent + 1)
-                self.mapping.entries[self.pending] = node
-                self._open(indent, node)
-                return True
+            if indent > self.indent:
+                above, key = self.mapping, self.pending
+                mapping = above.entries[key] = self._open(number, indent)
+                return mapping
             self._nothing()
-        elif not stack:
-            self.root = Mapping(number, 1)
-            self._open(0, self.root)
-            return indent == 0 and not dash
-        while stack and (stack[-1][0] > indent or (stack[-1][0] == indent and not dash and _is_list(stack[-1][1]))):
+        elif self.root is None:
+            self.root = self._open(number, 0)
+        return self._back(indent, dash=False)[0]
+
+    def _list(self, number: int, indent: int) -> Items | None:
+        """The same for a line that begins with a dash."""
+        if self.pending and self.mapping is not None:
+            if indent >= self.indent:
+                items = Items(number, indent + 1)
+                self.mapping.entries[self.pending] = items
+                self.pending, self.mapping, self.indent = "", None, indent
+                self.stack.append((indent, None, items))
+                return items if len(self.stack) <= MAX_DEPTH else None
+            self._nothing()
+        return self._back(indent, dash=True)[1]
+
+    def _open(self, number: int, indent: int) -> Mapping:
+        """A new mapping, to which belongs what follows."""
+        self.mapping, self.indent, self.pending = Mapping(number, indent + 1), indent, ""
+        self.stack.append((indent, self.mapping, None))
+        if len(self.stack) > MAX_DEPTH:
+            self.left = -1
+        return self.mapping
+
+    def _back(self, indent: int, dash: bool) -> tuple[Mapping | None, Items | None]:
+        """Leave what is indented more; neither, where nothing that is open has this indentation."""
+        stack = self.stack
+        while stack:
+            at, mapping, items = stack[-1]
+            if at < indent:
+                break
+            if at == indent and (items is not None) is dash:
+                self.mapping, self.indent = mapping, indent
+                return mapping, items
+            if at == indent and dash:
+                break  # a mapping of that indentation is no list
             stack.pop()
-        if not stack or stack[-1][0] != indent or _is_list(stack[-1][1]) is not dash:
-            return False
-        self._open(*stack.pop())
-        return True
-
-    def _open(self, indent: int, node: Mapping | Items) -> None:
-        """What follows belongs to this container."""
-        self.stack.append((indent, node))
-        self.mapping, self.indent = node if isinstance(node, Mapping) else None, indent
-        self.pending = ""
-
-    def _item(self, number: int, said: _Line) -> Mapping | None:
-        """One more item of the list that is open: a text, or a mapping whose first key this line has."""
-        items = self.stack[-1][1]
-        assert isinstance(items, Items), "_place sees to it"
-        if said.key is None:
-            if said.text is not None:
-                items.items.append(Scalar(number, said.column, said.text, said.quoted, number, said.end))
-            return None
-        mapping = Mapping(number, said.indent + said.dash + 1)
-        items.items.append(mapping)
-        self._open(said.indent + said.dash, mapping)
-        return mapping
+        return None, None
 
     def _nothing(self) -> None:
         """The key that waits has no value: an empty one, right behind its colon."""
@@ -166,7 +178,3 @@ class _Reader:
         """The whole, once all lines are taken."""
         self._nothing()
         return self.root
-
-
-def _is_list(node: Node) -> bool:
-    return isinstance(node, Items)

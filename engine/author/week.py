@@ -1,6 +1,7 @@
 """A local week as a set of its 10,080 minutes, held in one whole number."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -35,8 +36,13 @@ class Week(Struct, frozen=True):
 
 def week_of(time: LocalTime, holds: bool = True) -> Week:
     """The minutes at which the line may hold (or may surely not). Dates and holidays are taken for any."""
+    return _week(time.spans, bool(time.but), holds)
+
+
+@lru_cache(maxsize=1024)  # rules share few times of day, and a week is more than a kilobyte
+def _week(spans: tuple[DayTime, ...], but: bool, holds: bool) -> Week:
     mask = said = always = 0
-    for span in time.spans:
+    for span in spans:
         minutes = minutes_of(span)
         mask |= minutes
         if (span.end - span.start) % DAY:
@@ -44,8 +50,8 @@ def week_of(time: LocalTime, holds: bool = True) -> Week:
         if span.dates is None and not span.holidays:
             always |= minutes
     if not holds:
-        return Week(ALL if time.but else ALL & ~always)
-    return Week(mask, 0 if time.but else said)
+        return Week(ALL if but else ALL & ~always)
+    return Week(mask, 0 if but else said)
 
 
 def minutes_of(span: DayTime) -> int:
