@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import gc
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -83,9 +82,8 @@ def parts(runner: Runner) -> dict[str, int]:
     sense, recent = runner.core.sense, runner.recent
     columns = sum(getattr(sense._devices, name).nbytes for name in sense._devices.columns)
     stays = sum(getattr(sense._stays, name).nbytes for name in sense._stays.columns)
-    names = sum(map(sys.getsizeof, sense._devices.ids)) + sys.getsizeof(sense._devices.ids)
-    index = sys.getsizeof(sense._devices.row) + 32 * len(sense._devices.row)
-    return {"columns": columns, "stays": stays, "names": names, "index": index, "repeats": recent.size()}
+    names = sense._devices.names.nbytes()
+    return {"columns": columns, "stays": stays, "names": names, "repeats": recent.size()}
 
 
 async def main(args: argparse.Namespace) -> None:

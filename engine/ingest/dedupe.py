@@ -1,63 +1,85 @@
 """Repeats are recognised per device: the last 16 signal keys, packed, and 60 s of those that have no time of their own.
 
 The keys of a device are one string of bytes, newest first: a look is a substring search, to remember is to prepend.
+They are kept by the row that ``sense`` has given the device, whose name is thus in memory once; those of a device whose
+first signals are still on their way to ``sense``, by its name.
 """
 
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 
 import msgspec
 from msgspec import Struct
 
 from engine.ingest.signals import BRIEF
-from engine.model.pieces import pieces
+from engine.model.pieces import head_of_bytes, pieces
 from engine.model.signal import Signal
+from engine.sense import Names
 
 KEYS = 16
 WIDTH = 8  # bytes of a key
 BRIEF_SECONDS = 60.0
 BRIEF_MOST = 500_000  # beyond that the oldest are forgotten early: memory is bounded, recognition is best effort
 _KEPT = WIDTH * (KEYS - 1)  # of the keys a device had, beside a new one
+_PART = 10_000  # devices written at once
 
 
 class _Dump(Struct, array_like=True):
     devices: list[str]
     keys: list[bytes]
     brief: list[tuple[str, int, float]]
+    counts: bytes = b""  # by row: how many keys, a byte each
+    rows: bytes = b""  # the keys by row, one after the other
 
 
 class Recent:
-    """What was journaled or queued lately. Not thread-safe; call it from one loop."""
+    """What was journaled or queued lately. ``names``: who has which row. Not thread-safe; call it from one loop."""
 
-    def __init__(self) -> None:
-        self._keys: dict[str, bytes] = {}
+    def __init__(self, names: Names | None = None) -> None:
+        self._names = Names() if names is None else names
+        self._held: list[bytes] = []  # by row
+        self._new: dict[str, bytes] = {}  # by name, of those without a row
         # in order of time; a plain dict would step over all that were forgotten to find the oldest
         self._brief: OrderedDict[tuple[str, int], float] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._keys)
-
     def size(self) -> int:
         """Bytes held, but for the names of devices."""
-        return sys.getsizeof(self._keys) + sum(map(sys.getsizeof, self._keys.values()))
+        held = (*self._held, *self._new.values())
+        return sys.getsizeof(self._held) + sys.getsizeof(self._new) + sum(map(sys.getsizeof, held))
+
+    def _rows(self, signals: Sequence[Signal]) -> list[int]:
+        """The row of each signal's device, NONE where it has none yet. The keys of those that got one since are put
+        there."""
+        if len(self._held) == self._names.size:
+            return self._names.find_all([signal.device for signal in signals])
+        for row in range(len(self._held), self._names.size):
+            self._held.append(self._new.pop(self._names[row], b"") if self._new else b"")
+        if not self._new:
+            self._new = {}  # a dict does not shrink
+        return self._names.find_all([signal.device for signal in signals])
 
     def admit(self, signals: Sequence[Signal], received: float) -> tuple[list[Signal], int]:
         """The signals that are no repeats, in order, and how many were; the fresh ones are remembered. ``received`` is
         journal time (it must not decrease between calls)."""
-        keys = self._keys
+        rows, by_row, by_name = self._rows(signals), self._held, self._new
         fresh: list[Signal] = []
-        for signal in signals:
+        for signal, row in zip(signals, rows, strict=True):
             key = signal.key
             if key & BRIEF:
                 if self._admit_brief(signal, received):
                     fresh.append(signal)
                 continue
-            packed, device = key.to_bytes(WIDTH, "little"), signal.device
-            held = keys.get(device, b"")
+            packed = key.to_bytes(WIDTH, "little")
+            held = by_row[row] if row >= 0 else by_name.get(signal.device, b"")
             if held.find(packed) >= 0 and _aligned(packed, held):  # `in` would first try the key as a number
                 continue
-            keys[device] = packed + held[:_KEPT]
+            held = packed + held[:_KEPT]
+            if row >= 0:
+                by_row[row] = held
+            else:
+                by_name[signal.device] = held
             fresh.append(signal)
         return fresh, len(signals) - len(fresh)
 
@@ -67,13 +89,18 @@ class Recent:
 
     def forget(self, signals: Sequence[Signal]) -> None:
         """The append of these fresh signals failed: sent again, they are no repeats."""
-        for signal in signals:
+        for signal, row in zip(signals, self._rows(signals), strict=True):
             if signal.key & BRIEF:
                 self._brief.pop((signal.device, signal.key), None)
                 continue
-            packed, held = signal.key.to_bytes(WIDTH, "little"), self._keys.get(signal.device, b"")
+            packed = signal.key.to_bytes(WIDTH, "little")
+            held = self._held[row] if row >= 0 else self._new.get(signal.device, b"")
             if packed in held:
-                self._keys[signal.device] = b"".join(key for key in _split(held) if key != packed)
+                held = b"".join(key for key in _split(held) if key != packed)
+                if row >= 0:
+                    self._held[row] = held
+                else:
+                    self._new[signal.device] = held
 
     def dump(self) -> bytes:
         """For the checkpoint."""
@@ -81,17 +108,27 @@ class Recent:
 
     def pieces(self) -> Iterator[bytes]:
         """The same bit by bit."""
-        yield b"\x93"  # an array of three: see ``_Dump``
+        self._rows(())
+        yield b"\x95"  # an array of five: see ``_Dump``
         brief = [(device, key, at) for (device, key), at in self._brief.items()]
-        for part in (list(self._keys), list(self._keys.values()), brief):
+        for part in (list(self._new), list(self._new.values()), brief):
             yield from pieces(part)
+        counts = bytes(len(held) // WIDTH for held in self._held)
+        yield head_of_bytes(len(counts)) + counts
+        yield head_of_bytes(sum(counts) * WIDTH)
+        for at in range(0, len(self._held), _PART):
+            yield b"".join(self._held[at : at + _PART])
 
     @classmethod
-    def load(cls, blob: bytes) -> "Recent":
-        """The inverse of :meth:`dump`; raises ``msgspec.DecodeError`` on damage."""
+    def load(cls, blob: bytes, names: Names | None = None) -> "Recent":
+        """The inverse of :meth:`dump`; ``names`` as they were then. Raises ``msgspec.DecodeError`` on damage."""
         dump = msgspec.msgpack.decode(blob, type=_Dump)
-        recent = cls()
-        recent._keys = dict(zip(dump.devices, dump.keys, strict=False))
+        recent = cls(names)
+        ends = accumulate((WIDTH * count for count in dump.counts), initial=0)
+        recent._held = [dump.rows[at:end] for at, end in pairwise(ends)]
+        if len(recent._held) > recent._names.size:
+            raise msgspec.DecodeError("keys of devices that nobody knows")
+        recent._new = dict(zip(dump.devices, dump.keys, strict=False))
         recent._brief.update(((device, key), at) for device, key, at in dump.brief)
         return recent
 

@@ -1,6 +1,6 @@
 """Start: load the newest checkpoint, replay the tail, compare what it says with what was committed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -28,7 +28,7 @@ class Recovered:
     """A core as of the journal's end; ``divergence`` counts moments on which replay and commit disagree."""
 
     core: Core
-    recent: Recent = field(default_factory=Recent)
+    recent: Recent
     committed: int = 0
     checkpointed: int = 0
     replayed: int = 0
@@ -40,20 +40,26 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
     """The newest usable checkpoint at or before ``at_most`` (journal time), or an empty core."""
     found = await store.load_checkpoint(PARTITION, at_most)
     if found is None:
-        return Recovered(Core(releases.library))
+        return _nothing(releases)
     offset, blob = found
     try:
         checkpoint = decode_checkpoint(blob)
-        recent = Recent.load(checkpoint.recent) if checkpoint.recent else Recent()
+        state = checkpoint.state
+        await releases.ensure([state.release])
+        await releases.fences.ensure(state.release, state.fences)
+        core = Core(releases.library, state)
+        core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
+        recent = Recent.load(checkpoint.recent, core.sense.names) if checkpoint.recent else Recent(core.sense.names)
     except msgspec.DecodeError as error:
         log.error("a checkpoint is of another version; replaying the journal instead", problem=str(error))
-        return Recovered(Core(releases.library))
-    state = checkpoint.state
-    await releases.ensure([state.release])
-    await releases.fences.ensure(state.release, state.fences)
-    core = Core(releases.library, state)
-    core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
+        return _nothing(releases)
     return Recovered(core, recent, checkpointed=offset, build=checkpoint.build)
+
+
+def _nothing(releases: Releases) -> Recovered:
+    """An empty core, for the journal to be replayed from its beginning."""
+    core = Core(releases.library)
+    return Recovered(core, Recent(core.sense.names))
 
 
 async def recover(store: Store, releases: Releases) -> Recovered:

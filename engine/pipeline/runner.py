@@ -56,7 +56,7 @@ class Runner:
         self._questions = Questions(store, self.releases)
         self.core = Core(self.releases.library)
         self._meters = Meters(self.metrics, self.core)
-        self.recent = Recent()
+        self.recent = Recent(self.core.sense.names)
         self.sender: Sender | None = None
         self.problems: dict[str, str] = {}  # what keeps the server from being ready
         self.notes: dict[str, str] = {}  # what an operator should know, though all works

@@ -2,7 +2,8 @@
 
 from engine.sense.fences import FenceSet
 from engine.sense.fork import fork
+from engine.sense.names import Names
 from engine.sense.outlines import Columns
 from engine.sense.sense import Sense
 
-__all__ = ["Columns", "FenceSet", "Sense", "fork"]
+__all__ = ["Columns", "FenceSet", "Names", "Sense", "fork"]

@@ -11,11 +11,13 @@ import numpy as np
 
 from engine.model.pieces import Column
 from engine.sense.arithmetic import Bools, Floats, Ints
+from engine.sense.names import Names
 
 NONE = -1  # no stay
 NEVER = 2**62  # no timer queued
 HELD = 8  # stays of a device that its row can hold
-MANY = 100_000  # rows from which less is kept in reserve: it is memory, and filling it holds up everybody
+MANY = 100_000  # rows from which less is kept in reserve
+_BLOCK = 1024  # rows made ready at once
 STATE = 28  # bits of a fence's position; those above tell the state of a stay that is not simply inside
 
 
@@ -30,6 +32,7 @@ class Table:
     def __init__(self) -> None:
         self.size = 0
         self.capacity = 0
+        self._begun = 0  # rows that are in use or fresh
         self.view: dict[str, Any] = {}  # the columns for plain reading and writing, one number at a time
         self.kind = np.dtype([(name, kind) for name, (kind, _) in self.columns.items()], align=True)
         self.width = self.kind.itemsize
@@ -44,15 +47,24 @@ class Table:
 
     def reserve(self, rows: int) -> None:
         """Make room for so many more rows; they start fresh."""
-        if self.size + rows <= self.capacity:
-            return
+        wanted = self.size + rows
+        if wanted > self._begun:
+            if wanted > self.capacity:
+                self._enlarge(wanted)
+            self._begin(min(self.capacity, max(wanted, self._begun + _BLOCK)))
+
+    def _enlarge(self, rows: int) -> None:
+        """What is beyond the rows in use is not touched, and so takes no memory yet."""
         spare = self.capacity // (2 if self.capacity < MANY else 8)
-        self.capacity = max(64, self.size + rows, self.capacity + spare)
+        self.capacity = max(64, rows, self.capacity + spare)
         table = np.empty(self.capacity, self.kind)
-        _as_bytes(table)[: self.size] = self._bytes[: self.size]
-        for name, (_, fresh) in self.columns.items():
-            table[name][self.size :] = fresh
+        _as_bytes(table)[: self._begun] = self._bytes[: self._begun]
         self._set(table)
+
+    def _begin(self, rows: int) -> None:
+        for name, (_, fresh) in self.columns.items():
+            self.table[name][self._begun : rows] = fresh
+        self._begun = rows
 
     def take(self, rows: Ints) -> Any:
         """A copy of some rows."""
@@ -73,10 +85,13 @@ class Table:
         # a column that came later than the checkpoint begins fresh
         loaded = {name: np.frombuffer(blobs[name], kind) for name, kind in kept if name in blobs}
         rows = len(next(iter(loaded.values())))
-        self.reserve(rows)
-        self.size = rows
-        for name, column in loaded.items():
-            getattr(self, name)[:rows] = column
+        if rows > self.capacity:
+            self._enlarge(rows)
+        for start in range(0, rows, _BLOCK):  # a few rows at a time stay in the cache for all their columns
+            part = slice(start, min(start + _BLOCK, rows))
+            for name, (_, fresh) in self.columns.items():
+                self.table[name][part] = loaded[name][part] if name in loaded else fresh
+        self.size = self._begun = rows
 
 
 def _as_bytes(table: Any) -> Any:
@@ -150,31 +165,21 @@ class Devices(Table):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ids: list[str] = []
-        self.row: dict[str, int] = {}
+        self.names = Names()
 
     def rows(self, names: Sequence[str]) -> Ints:
         """The row of each device; unknown ones get fresh rows, in order."""
-        found = list(map(self.row.get, names))
-        if None in found:
-            self.reserve(len(names))
-            found = [self.one(name) if row is None else row for name, row in zip(names, found, strict=True)]
-        rows: Ints = packed(found, "q")
+        self.reserve(len(names))
+        rows: Ints = packed(self.names.rows(names), "q")
+        self.size = self.names.size
         return rows
 
     def one(self, name: str) -> int:
         """The row of one device; a fresh one where it is unknown."""
-        row = self.row.get(name)
-        if row is None:
-            self.reserve(1)
-            row = self.row[name] = self.size
-            self.ids.append(name)
-            self.size += 1
+        self.reserve(1)
+        row = self.names.one(name)
+        self.size = self.names.size
         return row
-
-    def restore_ids(self, ids: list[str]) -> None:
-        """The names of the rows, after ``restore``."""
-        self.ids, self.row = ids, {name: row for row, name in enumerate(ids)}
 
     def due_at(self, rows: Ints, silence: float) -> Floats:
         """Device time of the earliest timer of each row; infinite where there is none."""

@@ -13,8 +13,8 @@ def fork(sense: Sense, devices: Sequence[str]) -> Sense:
     copy.use(sense.fences, sense.policy)
     old, new = sense._devices, copy._devices
     for name in devices:
-        row = old.row.get(name)
-        if row is None:
+        row = old.names.find(name)
+        if row == NONE:
             continue
         at = int(new.rows([name])[0])
         for column in old.columns:

@@ -15,12 +15,14 @@ from engine.sense.arithmetic import Bools, Ints
 from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, unpack
 from engine.sense.fences import FenceSet
 from engine.sense.machine import OVER, STATE_NAMES, Device, Evidence, Machine, Stay
+from engine.sense.names import Names
 from engine.sense.positions import SHOWN, Past, position_of
 from engine.sense.segment import Segment
 from engine.sense.shelf import Shelf
 from engine.sense.single import Single
 
-VERSION = 2
+VERSION = 3
+_BEFORE = 2  # the names of devices as a list
 FEW = 8  # signals up to which columns do not pay
 
 
@@ -214,23 +216,23 @@ class Sense:
     def position(self, device: str, record: float = -1) -> Position | None:
         """Where the device is, as of that record of the segment just advanced (-1: its newest; half a record less:
         before it); None if unheard of."""
-        row = self._devices.row.get(device)
-        if row is None:
+        row = self._devices.names.find(device)
+        if row == NONE:
             return None
         past = None if self._past is None or record <= -1 else self._past.position(row, record)
         return past or position_of([getattr(self._devices, name)[row] for name in SHOWN])
 
     def clock(self, device: str, received: float) -> float:
         """The device's own time at that journal time; of one unheard of, the journal's."""
-        row, devices = self._devices.row.get(device), self._devices
-        at, heard = (0.0, 0.0) if row is None else (float(devices.at[row]), float(devices.received[row]))
+        row, devices = self._devices.names.find(device), self._devices
+        at, heard = (0.0, 0.0) if row == NONE else (float(devices.at[row]), float(devices.received[row]))
         return received - heard + at if np.isfinite(at) and np.isfinite(heard) else received
 
     def visits(self, device: str) -> list[dict[str, Any]]:
         """The device's stays, by fence: ``fence``, ``state`` (inside, entering, leaving, unknown, closed), ``since``,
         ``visit`` (None while entering, or while the fence is closed)."""
-        row = self._devices.row.get(device)
-        if row is None:
+        row = self._devices.names.find(device)
+        if row == NONE:
             return []
         return [
             {
@@ -251,6 +253,11 @@ class Sense:
         """Region reports of fences that do not exist."""
         return self._single.strange
 
+    @property
+    def names(self) -> Names:
+        """Who has which row."""
+        return self._devices.names
+
     def devices(self) -> int:
         """Devices ever heard of."""
         return self._devices.size
@@ -266,7 +273,7 @@ class Sense:
         return pieces(
             {
                 "version": VERSION,
-                "ids": self._devices.ids,
+                "names": self._devices.names.dump(),
                 "fences": self.fences.ids,
                 "devices": self._devices.dump(),
                 "stays": self._stays.dump(),
@@ -282,12 +289,15 @@ class Sense:
     def load(cls, blob: bytes, policy: SensePolicy, fences: FenceSet) -> "Sense":
         """The inverse of ``dump``, under the fences and policy in force then; ValueError on another format."""
         parts = unpack(blob)
-        if parts.get("version") != VERSION:
+        if parts.get("version") not in (VERSION, _BEFORE):
             raise ValueError(f"a checkpoint of sense, format {parts.get('version')}: this build reads {VERSION}")
         sense = cls(policy)
         devices, stays, marks = sense._devices, sense._stays, sense._marks
         devices.restore(parts["devices"])
-        devices.restore_ids(parts["ids"])
+        if parts["version"] == _BEFORE:
+            devices.names.rows(parts["ids"])
+        else:
+            devices.names = Names.load(**parts["names"])
         stays.restore(parts["stays"])
         stays.free = list(parts["free"])
         marks.restore(parts["marks"])

@@ -31,7 +31,7 @@ class Shelf:
         devices, kept, width, base = self.devices, self.stays.buffer, self.stays.width, row * self.devices.width
         at, received, heard, _, told = _CLOCK.unpack_from(devices.buffer, base)
         found = _STAYS.unpack_from(devices.buffer, base + self._tail)
-        device = Device(row, devices.ids[row], at, received, heard, found[-2])
+        device = Device(row, devices.names[row], at, received, heard, found[-2])
         device.told = told
         stay = found[0]
         while stay != NONE:

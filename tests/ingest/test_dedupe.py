@@ -4,11 +4,13 @@ import random
 import sys
 from collections import OrderedDict, deque
 
+import msgspec
 import pytest
 
 from engine.ingest.dedupe import BRIEF_SECONDS, KEYS, Recent
 from engine.ingest.signals import BRIEF
 from engine.model.signal import Signal
+from engine.sense import Names
 
 
 def signal(key, device="d1"):
@@ -92,10 +94,14 @@ def test_a_key_that_lies_across_two_others_is_not_taken_for_one():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_equals_sixteen_keys_in_a_queue(seed):
-    rng = random.Random(seed)
-    recent, model = Recent(), {}
-    for _ in range(3000):
+def test_it_equals_sixteen_keys_in_a_queue_whenever_devices_get_their_rows(seed):
+    rng, names = random.Random(seed), Names()
+    recent, model = Recent(names), {}
+    for n in range(3000):
+        if n % 700 == 350:
+            names.rows([f"d{n // 700}"])
+        if n % 1000 == 999:
+            recent = Recent.load(recent.dump(), names)
         device, key = f"d{rng.randrange(4)}", rng.randrange(1, 30) * 0x0101010101
         known = model.setdefault(device, deque(maxlen=KEYS))
         assert (fresh(recent, key, device=device) == []) == (key in known)
@@ -104,17 +110,47 @@ def test_it_equals_sixteen_keys_in_a_queue(seed):
 
 
 def test_memory_per_device_is_small():
-    recent = Recent()
+    names = Names()
+    recent = Recent(names)
     for i in range(2000):
         fresh(recent, i + 1, device=f"d{i}")
-    assert len(recent) == 2000
-    assert sum(sys.getsizeof(keys) for keys in recent._keys.values()) <= 2000 * 48
+    names.rows([f"d{i}" for i in range(2000)])
+    assert fresh(recent, 1, device="d0") == []
+    assert recent.size() <= 2000 * 58
 
 
 def test_memory_per_device_is_bounded():
     recent = Recent()
     fresh(recent, *range(1, 10_000))
-    assert sys.getsizeof(recent._keys["d1"]) <= 8 * KEYS + 40
+    assert recent.size() <= 8 * KEYS + 40 + sys.getsizeof({"d1": b""}) + sys.getsizeof([])
+
+
+def test_keys_of_a_failed_append_are_forgotten_of_devices_with_a_row_and_without():
+    names = Names()
+    names.rows(["d1"])
+    recent = Recent(names)
+    taken = [signal(1), signal(1, "d2")]
+    assert recent.admit(taken, 0.0) == (taken, 0)
+    recent.forget(taken)
+    assert recent.admit(taken, 0.0) == (taken, 0)
+    assert recent.admit(taken, 0.0) == ([], 2)
+
+
+def test_keys_of_more_devices_than_there_are_rows_are_refused():
+    names = Names()
+    names.rows(["d1", "d2"])
+    with pytest.raises(msgspec.DecodeError):
+        Recent.load(Recent(names).dump(), Names())
+
+
+def test_keys_as_they_were_dumped_before_devices_shared_rows_are_read():
+    old = msgspec.msgpack.encode([["d1", "d2"], [(7).to_bytes(8, "little"), (8).to_bytes(8, "little")], []])
+    names = Names()
+    names.rows(["d2"])
+    recent = Recent.load(old, names)
+    assert fresh(recent, 7) == []
+    assert fresh(recent, 8, device="d2") == []
+    assert fresh(recent, 7, device="d2") == [7]
 
 
 def test_a_key_of_zero_is_a_key_like_others():

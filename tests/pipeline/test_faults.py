@@ -124,7 +124,7 @@ def crowd(count: int = 12) -> tuple[Line, list[Signal]]:
 def test_a_signal_that_cannot_be_sensed_is_passed_over_alone(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     line, signals = crowd(count)
     bad = line.core.sense._devices
-    failing(monkeypatch, Single, "_look", lambda self, row, device, fix: bad.ids[row] == BAD)
+    failing(monkeypatch, Single, "_look", lambda self, row, device, fix: bad.names[row] == BAD)
     failing(monkeypatch, Segment, "stirred", lambda self, devices, single: True)
     fx = line.give(*signals)
     assert reasons(fx) == {s.device: "OK" for s in signals if s.device != BAD}

@@ -99,7 +99,7 @@ async def test_a_checkpoint_does_not_know_signals_that_are_not_journaled_yet(sta
     await asyncio.sleep(0.05)
     await runner.checkpoint()
     _, blob = await runner.store.load_checkpoint(0)
-    recent = Recent.load(decode_checkpoint(blob).recent)
+    recent = Recent.load(decode_checkpoint(blob).recent, runner.core.sense.names)
     fresh, _ = recent.admit([hello(1), hello(2), hello(3)], runner.clock.now())
     assert [signal.id for signal in fresh] == ["2", "3"]
     runner.store.gate.set()

@@ -103,7 +103,7 @@ async def test_signals_are_decided_while_a_large_state_is_written(start, hello, 
     saved = decode_checkpoint(blob)
     assert saved.state.offset == offset
     assert "d1" in saved.state.people
-    recent = Recent.load(saved.recent)
+    recent = Recent.load(saved.recent, runner.core.sense.names)
     assert recent.admit([hello(1, "d1")], runner.clock.now()) == ([], 1)
     await kill(runner)
     again = await start(rules=None)
