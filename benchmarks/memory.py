@@ -22,6 +22,7 @@ from engine.author.config import load_config
 from engine.author.project import read_bundle
 from engine.clock import ManualClock
 from engine.model.signal import Signal
+from engine.pipeline import heap
 from engine.pipeline.runner import Runner
 from engine.store.embedded import EmbeddedStore
 
@@ -88,6 +89,7 @@ def parts(runner: Runner) -> dict[str, int]:
 
 async def main(args: argparse.Namespace) -> None:
     """Fill it, and print what each part takes."""
+    heap.keep_large_blocks_apart()  # as the server does
     clock = Slow(time.time())
     with tempfile.TemporaryDirectory() as folder:
         runner = await opened(Path(folder) / "project", args.fences, clock)

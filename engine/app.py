@@ -20,6 +20,7 @@ from engine.deliver import Deliverer, lane_policies, notes, open_adapters
 from engine.errors import AuthorError, Busy, ConfigError, Finding, StoreError
 from engine.model.config import Config
 from engine.model.moment import Notification
+from engine.pipeline import heap
 from engine.pipeline.runner import Runner
 from engine.pipeline.state import STAGED
 from engine.pipeline.undisturbed import settled
@@ -58,6 +59,7 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
     """Everything running, until the context ends. Raises ``HerenowError`` with the fix when something cannot start."""
     clock = clock or SystemClock()
     sys.setswitchinterval(SWITCH_SECONDS)
+    heap.keep_large_blocks_apart()
     data = Path(config.paths.data)
     keyring = keys.Keyring.open(data, environ)
     keys.must_be_loopback(config, keyring)

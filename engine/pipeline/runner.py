@@ -19,7 +19,7 @@ from engine.model.config import Config
 from engine.model.moment import Effects
 from engine.model.record import Frame, Genesis, Record, ReleaseChange
 from engine.model.signal import Signal
-from engine.pipeline import questions, recovery
+from engine.pipeline import heap, questions, recovery
 from engine.pipeline.core import Core
 from engine.pipeline.feed import Feed
 from engine.pipeline.fences import Wish
@@ -166,6 +166,8 @@ class Runner:
                 problem = "The release could not be put in force; the last good one runs on."
                 raise AuthorError([Finding("", 0, 0, "error", "NOT_IN_FORCE", problem, "See the log for the error.")])
         self.notes.pop("release", None)
+        if len(self.core.compiled.fences.ids) >= WORTH:
+            await asyncio.to_thread(heap.trim)
         return bundle.hash
 
     async def change_fences(self, wish: Wish) -> None:
@@ -173,6 +175,7 @@ class Runner:
         await self.releases.fences.change(wish, self, lambda: self.core.compiled)
         if wish.count >= WORTH:
             self.saving.want()  # a start soon after would compile them all again
+            await asyncio.to_thread(heap.trim)
 
     async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:
         """Per rule what it would do now, and why; nothing is kept or sent."""

@@ -155,7 +155,9 @@ def set_genesis(sql: sqlite3.Connection, genesis: Genesis) -> None:
 
 def put_object(sql: sqlite3.Connection, key: str, blob: bytes) -> None:
     """Inside a transaction. The key is a hash of the content: what is there already is the same."""
-    sql.execute("INSERT INTO objects VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (key, blob))
+    put = "INSERT INTO objects VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+    sql.execute(put, (key, blob))
+    sql.execute(put, (key, b""))  # else the statement, which is used again, holds a copy of the blob until then
 
 
 def get_object(sql: sqlite3.Connection, key: str) -> bytes | None:
