@@ -164,7 +164,7 @@ def test_circles_of_every_size_have_the_mass_of_rice(radius):
             want = thrown(y, x, sigma, holds)
             border = compiled.distance("f", y, x)
             assert border == pytest.approx(radius - away, abs=max(0.1, 0.001 * abs(away)))
-            if radius < 60_000.0:  # beyond, the distance itself may differ by a part of sigma
+            if radius <= 60_000.0 or accuracy > 100.0:  # 500 km away the border is right to two metres: not yet a sigma
                 assert compiled.probability("f", y, x, accuracy) == pytest.approx(want, abs=0.02)
 
 
