@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 from engine.sense.chains import WIDTHS
 from engine.sense.depths import BENT, GRID, SURE
@@ -20,7 +22,7 @@ from engine.sense.plain import bilinear
 from engine.sense.verdict import AWAY, COMING, EITHER, INSIDE, OUTSIDE
 
 WIDEST = max(WIDTHS)  # edges traced at once
-_HALF = GRID / 2.0
+HALF = GRID / 2.0
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,6 +32,22 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     except RuntimeError:
         made = njit(error_model="numpy")(function)
     return made
+
+
+def _ahead(_: Any, address: Any) -> Any:
+    """Have memory bring the line of an address, and go on: whoever reads it a little later need not wait."""
+
+    def asked(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        line, number = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer()), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [line.type, number, number, number])
+        to_read, keep, data = number(0), number(3), number(1)
+        builder.call(builder.module.declare_intrinsic("llvm.prefetch", [line.type], kind), [line, to_read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), asked
+
+
+ahead: Any = intrinsic(_ahead)
 
 
 @jit
@@ -138,7 +156,7 @@ def _lost(
 @jit
 def _learn(own: Any, fence: int, across: int, up: int, bounds: Any, chains: Any, scale: Any, squares: Any) -> None:
     """Find out about the middle of a cell of a plain area's box; see ``Depths``."""
-    lon, lat = own.lon + ((across + 0.5) / _HALF - 1.0) / own.across, own.lat + ((up + 0.5) / _HALF - 1.0) / own.up
+    lon, lat = own.lon + ((across + 0.5) / HALF - 1.0) / own.across, own.lat + ((up + 0.5) / HALF - 1.0) / own.up
     east, north = scales(lat, scale)
     metres = _metres(own, chains, lon, lat, east, north, squares)
     steps = min(int(max(abs(metres) * SURE - 0.1, 0.0) / own.unit) + 1, 127)
@@ -150,7 +168,7 @@ def bound(
     own: Any, fence: int, u: float, v: float, plane: bool, bounds: Any, chains: Any, scale: Any, squares: Any
 ) -> float:
     """How far inside (outside: below zero) a fix surely is by what is known of the middle of its cell."""
-    x, y = (u + 1.0) * _HALF, (v + 1.0) * _HALF
+    x, y = (u + 1.0) * HALF, (v + 1.0) * HALF
     across, up = min(int(x), GRID - 1), min(int(y), GRID - 1)
     if bounds[fence, up, across] == 0 and own.unit > 0.0 and own.plain and plane:
         _learn(own, fence, across, up, bounds, chains, scale, squares)

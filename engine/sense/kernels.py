@@ -1,7 +1,7 @@
 """The columns' work in loops over signals, compiled by numba where that is installed (``herenow[fast]``).
 
 Memory is slow to answer and can be asked many things at once: so ``sweep`` goes in steps, each over many signals and
-with few branches. Only ``fast`` imports this.
+with few branches, and asks for what it will read a little later (``ahead``). Only ``fast`` imports this.
 """
 
 import math
@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from engine.sense.columns import HELD, NEVER, NONE, STATE
+from engine.sense.depths import GRID
 from engine.sense.index import MIX as _MIX
-from engine.sense.kernel_judge import WIDEST, bound, jit, judge, scales, wrap
+from engine.sense.kernel_judge import HALF, WIDEST, ahead, bound, jit, judge, scales, wrap
 from engine.sense.measuring import PLANE
 from engine.sense.stops import USEFUL, WITHIN
 from engine.sense.verdict import INSIDE, OUTSIDE
 
 QUIET, STIRRED, UNCLEAR = 0, 1, 2  # what a signal may do; unclear: what its fix says must be asked anew
 TOGETHER = 128  # signals of which each step is done before the next
+LINE = 64  # bytes that memory brings at once
 _FENCE = (1 << STATE) - 1
 _SQUARE = WITHIN * WITHIN
 
@@ -49,8 +51,11 @@ def _clocks(
 ) -> int:
     """What signals may do by the time that passes, into ``marks``; those whose fixes are to be judged, into
     ``asked``, and how many."""
-    count = 0
+    count, start, width = 0, devices.ctypes.data, devices.itemsize
     for k in range(first, last):
+        later = start + rows[min(k + 12, last - 1)] * width
+        ahead(later)
+        ahead(later + LINE)
         own, now = devices[rows[k]], at[k]
         unclear = (own.count > HELD) | (own.live & (own.heard + limits[6] <= now))
         mark = UNCLEAR if unclear else STIRRED if own.timer <= now else QUIET
@@ -80,8 +85,12 @@ def _cells(asked: Any, count: int, lat: Any, lon: Any, slots: Any, levels: Any, 
 @jit
 def _boxed(spans: Any, count: int, lat: Any, lon: Any, fences: Any, members: Any, met: Any, where: Any) -> int:
     """Pairs of signal and fence in whose box its fix lies, into ``met``, and ``where`` in it; how many."""
-    found = 0
+    found, start, width, listed = 0, fences.ctypes.data, fences.itemsize, members.ctypes.data
     for n in range(count):
+        ahead(listed + spans[min(n + 12, count - 1), 1] * members.itemsize)
+        later = min(n + 6, count - 1)
+        for member in range(spans[later, 1], spans[later, 2]):
+            ahead(start + members[member] * width)
         k = spans[n, 0]
         x, y = lon[k], lat[k]
         for member in range(spans[n, 1], spans[n, 2]):
@@ -103,7 +112,11 @@ def _open(
     """Add those of which bounds do not tell enough to ``pairs`` (signal, fence, what is known); how many there are
     then. ``stays``: which of their stays signals were asked about."""
     fences, bounds, chains = ground[0], ground[5], ground[6]
+    start = bounds.ctypes.data
     for n in range(count):
+        later = min(n + 8, count - 1)
+        row = min(int((where[later, 1] + 1.0) * HALF), GRID - 1)
+        ahead(start + (met[later, 1] * GRID + row) * GRID)
         k, fence = met[n, 0], met[n, 1]
         held, state = devices[rows[k]].held, -1
         for slot in range(HELD):
@@ -158,7 +171,11 @@ def sweep(
             found,
         )  # fmt: skip
         found = _left(asked, count, rows, devices, knowns, stays, pairs, found)
-    for n in range(min(found, len(pairs))):
+    told = min(found, len(pairs))
+    for n in range(told):
+        later = fences[pairs[min(n + 3, told - 1), 1]]
+        for vertex in range(0, 2 * later.width + 2, LINE // 8):
+            ahead(chains.ctypes.data + (later.first + vertex) * 8)
         k, fence = pairs[n, 0], pairs[n, 1]
         sigma, (east, north) = accuracy[k] * limits[8], scales(lat[k], tables[0])
         pairs[n, 3] = judge(
