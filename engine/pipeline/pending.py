@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from engine.clock import monotonic
 from engine.model.record import Record
 
-SPACING = 0.002  # seconds between two appends, and two steps, while work keeps coming: fewer, fuller batches; none idle
-FULL = 256  # records that are worth an append at once
+SPACING = 0.0005  # seconds between two appends, and two steps, while work keeps coming; none when idle
 
 
 class Pending:
@@ -31,20 +30,20 @@ class Pending:
 
 
 class Pace:
-    """How long work may gather before the next step. A step over many costs little more than one over few: while the
-    loop has time to spare it steps often, and the later the loop comes round to it, the fuller it lets steps get."""
+    """How long work may gather before the next append or step. One over many costs little more than one over few: while
+    the loop has time to spare they come often, and the later the loop comes round to it, the fuller it lets them get.
+    ``full``: records that are worth one at once; ``longest``: seconds between two of them."""
 
-    FULL = 1024  # records that are worth a step at once
     GATHER = 3.0  # seconds of rest for each second that the loop was late
-    LONGEST = 0.02
 
-    def __init__(self) -> None:
+    def __init__(self, full: int, longest: float) -> None:
+        self._full, self._longest = full, longest
         self._began = self._late = 0.0
 
     async def rest(self, count: int) -> None:
-        """Return when a step over what waits, ``count`` records as of now, should begin; always lets others run."""
-        spacing = min(self.LONGEST, SPACING + self.GATHER * self._late)
-        due = max(monotonic(), 0.0 if count >= self.FULL else self._began + spacing)
+        """Return when it should begin, where ``count`` records wait as of now; always lets others run."""
+        spacing = min(self._longest, SPACING + self.GATHER * self._late)
+        due = max(monotonic(), 0.0 if count >= self._full else self._began + spacing)
         await asyncio.sleep(due - monotonic())
         self._began = monotonic()
         self._late = (self._late + self._began - due) / 2
@@ -66,9 +65,3 @@ class Portion:
         if count >= self.LEAST:
             self._each = (self._each + seconds / count) / 2
             self.most = max(self.LEAST, min(self._bound, int(self.HOLD / max(self._each, 1e-9))))
-
-
-async def spaced(last: float, count: int) -> None:
-    """Let work gather for a moment if the last batch was just now and this one is small; always let others run."""
-    wait = 0.0 if count >= FULL else last + SPACING - monotonic()
-    await asyncio.sleep(max(0.0, wait))

@@ -26,7 +26,7 @@ from engine.pipeline.fences import Wish
 from engine.pipeline.made import WORTH
 from engine.pipeline.meters import Meters
 from engine.pipeline.notes import notes_of
-from engine.pipeline.pending import Pace, Pending, Portion, spaced
+from engine.pipeline.pending import Pace, Pending, Portion
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut, take_frames
 from engine.pipeline.saving import Saving
@@ -39,6 +39,8 @@ log = structlog.get_logger("herenow.runner")
 
 PARTITION = 0
 MAX_BATCH = 1024  # records a frame or a step: bounds the pause of one step to some milliseconds
+APPENDS = (256, 0.002)  # records that are worth an append at once, and seconds that fewer may gather for it
+STEPS = (MAX_BATCH, 0.02)  # the same of steps
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
 HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of the next one
 FAREWELL = 5.0  # seconds that a stop waits for what was accepted to be applied
@@ -251,11 +253,10 @@ class Runner:
         return pending
 
     async def _append_loop(self) -> None:
-        last = 0.0
+        pace = Pace(*APPENDS)
         while True:
             await self._arrived.wait()
-            await spaced(last, self._queued - self._unstepped)
-            last = monotonic()
+            await pace.rest(self._queued - self._unstepped)
             batch, records = self._take()
             if records:
                 started = monotonic()
@@ -315,10 +316,10 @@ class Runner:
         return batch, records
 
     async def _step_loop(self) -> None:
-        pace, portion = Pace(), Portion(MAX_BATCH)
+        pace, portion = Pace(*STEPS), Portion(MAX_BATCH)
         while True:
             await self._stepping.wait()
-            await pace.rest(self._unstepped if self._unstepped < portion.most else pace.FULL)
+            await pace.rest(self._unstepped if self._unstepped < portion.most else MAX_BATCH)
             frames, waiting = take_frames(self._frames, portion.most)
             if not self._frames:
                 self._stepping.clear()

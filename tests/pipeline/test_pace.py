@@ -12,6 +12,8 @@ from engine.pipeline.pending import SPACING, Pace, Pending, Portion
 from engine.pipeline.replay import take_frames
 from engine.pipeline.ticker import Ticker
 
+FULL, LONGEST = 1024, 0.02
+
 
 class Loop:
     """A clock that only rests move, each a little late."""
@@ -32,7 +34,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
 
 
 async def test_a_record_after_a_pause_is_stepped_at_once(loop: Loop) -> None:
-    pace = Pace()
+    pace = Pace(FULL, LONGEST)
     await pace.rest(1)
     loop.now += 1.0
     await pace.rest(1)
@@ -40,14 +42,14 @@ async def test_a_record_after_a_pause_is_stepped_at_once(loop: Loop) -> None:
 
 
 async def test_steps_follow_each_other_closely_while_the_loop_has_time(loop: Loop) -> None:
-    pace = Pace()
+    pace = Pace(FULL, LONGEST)
     for _ in range(4):
         await pace.rest(10)
     assert loop.rests == [0.0] + 3 * [SPACING]
 
 
 async def test_a_late_loop_lets_work_gather_up_to_a_bound(loop: Loop) -> None:
-    pace = Pace()
+    pace = Pace(FULL, LONGEST)
     loop.late = 0.004
     for _ in range(20):
         await pace.rest(10)
@@ -55,14 +57,14 @@ async def test_a_late_loop_lets_work_gather_up_to_a_bound(loop: Loop) -> None:
     loop.late = 1.0
     for _ in range(5):
         await pace.rest(10)
-    assert loop.rests[-1] == Pace.LONGEST
+    assert loop.rests[-1] == LONGEST
 
 
 async def test_a_full_batch_waits_for_nothing(loop: Loop) -> None:
-    pace = Pace()
+    pace = Pace(FULL, LONGEST)
     loop.late = 0.004
     for _ in range(5):
-        await pace.rest(Pace.FULL)
+        await pace.rest(FULL)
     assert loop.rests == 5 * [0.0]
 
 
