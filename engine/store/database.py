@@ -134,9 +134,10 @@ def get_committed(sql: sqlite3.Connection) -> int:
     return int(sql.execute("SELECT value FROM meta WHERE key = 'committed'").fetchone()[0])
 
 
-def set_committed(sql: sqlite3.Connection, offset: int) -> None:
-    """Inside a transaction."""
-    sql.execute("UPDATE meta SET value = ? WHERE key = 'committed'", (offset,))
+def move_committed(sql: sqlite3.Connection, previous: int, offset: int) -> bool:
+    """Inside a transaction; False, and nothing done, where another offset than ``previous`` is committed."""
+    moved = sql.execute("UPDATE meta SET value = ? WHERE key = 'committed' AND value = ?", (offset, previous))
+    return moved.rowcount == 1
 
 
 def get_genesis(sql: sqlite3.Connection) -> Genesis | None:

@@ -198,11 +198,9 @@ class EmbeddedStore(Store):
         self, previous: int, offset: int, effects: Effects, ids: Sequence[str], now: float
     ) -> tuple[list[int], list[OutboxRow]]:
         with self._db.transaction("commit to") as sql:
-            committed = database.get_committed(sql)
-            if committed != previous:
-                problem = f"this commit follows record {previous}, but {committed} is committed."
+            if not database.move_committed(sql, previous, offset):
+                problem = f"this commit follows record {previous}, but {database.get_committed(sql)} is committed."
                 raise StoreError(problem, str(self.folder), "Reload the state and go on from there.", retry=False)
-            database.set_committed(sql, offset)
             seqs = moments.insert(sql, effects.moments)
             outbox.insert(sql, effects.notifications)
             outbox.settle(sql, effects.settled)

@@ -20,12 +20,13 @@ def insert(sql: sqlite3.Connection, moments: Sequence[Moment]) -> list[int]:
     for m in moments:
         made = sql.execute(
             "INSERT INTO moments (id, rule, person, device, decision, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO NOTHING RETURNING seq",
+            " ON CONFLICT (id) DO NOTHING",
             (m.id, m.rule, m.person, m.device, m.decision.verdict.value, m.at, _encode(m)),
-        ).fetchone()
-        if made is None:
-            made = sql.execute("SELECT seq FROM moments WHERE id = ?", (m.id,)).fetchone()
-        seqs.append(int(made[0]))
+        )
+        seq = made.lastrowid if made.rowcount == 1 else None
+        if seq is None:
+            (seq,) = sql.execute("SELECT seq FROM moments WHERE id = ?", (m.id,)).fetchone()
+        seqs.append(seq)
     return seqs
 
 

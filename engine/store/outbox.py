@@ -1,6 +1,7 @@
 """The outbox: rows, their settlement and cancellation, and ``begin_send``, the point of no return. Plain SQL, sync.
 
-Functions that change something are called inside a transaction.
+Functions that change something are called inside a transaction. They make do with few statements: after each its thread
+waits for the interpreter lock, which a busy event loop holds.
 """
 # ruff: noqa: S608 (only names of our own columns are put into statements; values are bound)
 
@@ -24,6 +25,9 @@ _ROW = "body, status, attempts, due, reason, detail"
 # A row of a held scope does not begin, whatever its purpose.
 _HELD = """EXISTS (SELECT 1 FROM holds WHERE scope = 'all' OR (scope = 'rule' AND id = outbox.rule)
     OR (scope = 'channel' AND id = outbox.channel) OR (scope = 'geofence' AND id = outbox.fence))"""
+
+_SETTLE = "UPDATE outbox SET status = ?, attempts = ?, due = ?, reason = ?, detail = ?"
+_UNSETTLED = " WHERE id = ? AND status NOT IN ('sent', 'cancelled')"
 
 # Which index finds the fewest rows to look at, by the field that is given. Left alone, SQLite takes all that waits.
 _CANCEL_BY = {"moment": "outbox_moment", "person": "outbox_person", "device": "outbox_waiting_device"}
@@ -56,16 +60,11 @@ def _columns(n: Notification) -> tuple[Any, ...]:
 def settle(sql: sqlite3.Connection, settled: Sequence[Settle]) -> None:
     """Rows take their new standing; one that is sent or cancelled keeps it for good. Sent ones get the next ``seq``."""
     for s in settled:
-        changed = sql.execute(
-            "UPDATE outbox SET status = ?, attempts = ?, due = ?, reason = ?, detail = ?"
-            " WHERE id = ? AND status NOT IN ('sent', 'cancelled')",
-            (s.status, s.attempts, s.due, str(s.reason), s.detail, s.notification),
-        )
-        if s.status == "sent" and changed.rowcount:
+        new = (s.status, s.attempts, s.due, str(s.reason), s.detail, s.notification)
+        if s.status != "sent":
+            sql.execute(f"{_SETTLE}{_UNSETTLED}", new)
+        elif sql.execute(f"{_SETTLE}, seq = (SELECT value + 1 FROM meta WHERE key = 'sent'){_UNSETTLED}", new).rowcount:
             sql.execute("UPDATE meta SET value = value + 1 WHERE key = 'sent'")
-            sql.execute(
-                "UPDATE outbox SET seq = (SELECT value FROM meta WHERE key = 'sent') WHERE id = ?", (s.notification,)
-            )
 
 
 def cancel(sql: sqlite3.Connection, wanted: Cancel, spared: Sequence[str] = ()) -> None:
@@ -130,6 +129,7 @@ def begin_send(sql: sqlite3.Connection, ids: Sequence[str], now: float) -> list[
     """
     taken: dict[str, OutboxRow] = {}
     for some in _chunks(list(dict.fromkeys(ids))):
+        begun = []
         rows = sql.execute(
             f"SELECT id, not_before, deadline, expires, {_HELD}, {_ROW} FROM outbox"
             f" WHERE status = 'waiting' AND id IN ({_marks(some)})",
@@ -140,8 +140,10 @@ def begin_send(sql: sqlite3.Connection, ids: Sequence[str], now: float) -> list[
                 reason = Reason.QUIET_HOURS if deadline < expires else Reason.EXPIRED
                 sql.execute("UPDATE outbox SET status = 'dead', reason = ? WHERE id = ?", (reason.value, id))
             elif not held and now >= not_before:
-                sql.execute("UPDATE outbox SET status = 'sending' WHERE id = ?", (id,))
+                begun.append(id)
                 taken[id] = msgspec.structs.replace(_row(tuple(columns)), status="sending")
+        if begun:
+            sql.execute(f"UPDATE outbox SET status = 'sending' WHERE id IN ({_marks(begun)})", begun)
     return [taken[id] for id in dict.fromkeys(ids) if id in taken]
 
 
