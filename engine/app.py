@@ -63,13 +63,15 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
     data = Path(config.paths.data)
     keyring = keys.Keyring.open(data, environ)
     keys.must_be_loopback(config, keyring)
-    await asyncio.to_thread(fast.load)  # before anybody waits: the first time it compiles
     async with AsyncExitStack() as stack:
         store = open_store(config, clock)
         stack.push_async_callback(store.close)
         runner = Runner(config, store, clock)
         await runner.start()
         stack.push_async_callback(runner.close)
+        fresh = not runner.saving.last
+        if fresh:  # nobody waits yet, and the first time it compiles
+            await _hasten(runner)
         await _first_release(runner, config)
         deliverer, remarks, send = await _deliver(stack, runner, config, environ)
         schedules = schedules_of(lambda: runner.core.schedules, runner.clock, runner)
@@ -78,6 +80,9 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
         app = application(runner, keyring, deliverer)
         port = await stack.enter_async_context(listen(app, config.server.host, config.server.port))
         await send()  # a second server, refused for its port, has sent nothing
+        if not fresh:  # everybody waits
+            hastening = asyncio.create_task(_hasten(runner), name="hasten")
+            stack.callback(hastening.cancel)
         if keyring.empty:
             remarks += ("without any key only this machine is served; make one with: herenow keys create",)
         if not runner.core.compiled.release.rules:
@@ -122,6 +127,13 @@ async def _deliver(
 
 
 # ------------------------------------------------------------------ releases from the folder
+
+
+async def _hasten(runner: Runner) -> None:
+    """Sense by the compiled loops from here on, where they are installed: the same comes out."""
+    if await asyncio.to_thread(fast.load):
+        await asyncio.to_thread(lambda: runner.core.compiled.fences.ground)
+        runner.core.sense.hasten()
 
 
 async def _first_release(runner: Runner, config: Config) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from functools import cache
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,7 @@ Read = Callable[[str, bytes], tuple[list[Fence], list[Finding]]]
 
 WORTH = 1_000_000  # bytes of a file from which it is kept
 FILES = 8  # the newest stay
-_SUM = 20
+_SUM = 32  # bytes
 _decoder = msgspec.msgpack.Decoder(tuple[list[Fence], list[Finding]])
 
 
@@ -50,7 +50,7 @@ class Kept:
         body = msgspec.msgpack.encode(found)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        part.write_bytes(blake2b(body, digest_size=_SUM).digest() + body)
+        part.write_bytes(sha256(body).digest() + body)
         os.replace(part, path)
         held = sorted(self._folder.glob("*.fences"), key=lambda file: file.stat().st_mtime_ns)
         for old in held[:-FILES]:
@@ -61,7 +61,7 @@ def _load(path: Path) -> tuple[list[Fence], list[Finding]] | None:
     try:
         blob = path.read_bytes()
         body = memoryview(blob)[_SUM:]
-        if blake2b(body, digest_size=_SUM).digest() == blob[:_SUM]:
+        if sha256(body).digest() == blob[:_SUM]:
             return _decoder.decode(body)
     except (OSError, msgspec.MsgspecError, RecursionError):
         pass
@@ -69,7 +69,7 @@ def _load(path: Path) -> tuple[list[Fence], list[Finding]] | None:
 
 
 def _key(name: str, data: bytes) -> str:
-    of = blake2b(build("author", "model"), digest_size=_SUM)
+    of = sha256(build("author", "model"))
     of.update(f"{len(name)}:{name}".encode("utf-8", "surrogatepass"))
     of.update(data)
     return of.hexdigest()
@@ -78,7 +78,7 @@ def _key(name: str, data: bytes) -> str:
 @cache
 def build(*rooms: str) -> bytes:
     """Which code it was: a hash of the sources of these rooms."""
-    of = blake2b(engine.__version__.encode(), digest_size=_SUM)
+    of = sha256(engine.__version__.encode())
     home = Path(engine.__file__).parent
     for file in sorted(file for room in rooms for file in home.glob(f"{room}/*.py")):
         of.update(file.name.encode())

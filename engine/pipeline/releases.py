@@ -86,7 +86,7 @@ class Releases:
     async def bundle(self, name: str) -> Bundle | None:
         """The authored files of a release, or None where the store does not hold it."""
         blob = await self._store.get_object(name)
-        return None if blob is None else await asyncio.to_thread(Bundle.decode, blob)
+        return None if blob is None else await asyncio.to_thread(Bundle.decode, blob, name)
 
     def changes(self, old: Release, new: Release) -> list[Change]:
         """What differs, in plain words."""

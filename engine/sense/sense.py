@@ -184,6 +184,10 @@ class Sense:
         devices.queued[: devices.size][devices.head[: devices.size] == NONE] = NEVER
         return out
 
+    def hasten(self) -> None:
+        """Go by the kernels, if they were loaded meanwhile."""
+        self._single.bind(self.fences, self.policy)
+
     def _touched(self, other: Bools) -> Ints:
         """Rows of devices with a stay in one of these fences."""
         owner, stay = self._stays.of(self._devices.head[: self._devices.size])
