@@ -193,9 +193,10 @@ def _template() -> dict[str, Any]:
     """The keys of a rule, where every value may be a gap."""
     parameters: Shape = {"anyOf": [one_or_many(TEXT), MAP]}
     words: Words = {key: (_gapped(shape), says) for key, (shape, says) in RULE.items()}
-    words = {**words, "message": (_gapped(keyed(message.KEYS, MESSAGE)), RULE["message"][1])}
     words = {
         **words,
+        "when": (one_or_many({"anyOf": [_gapped(_trigger()), _GAP]}), RULE["when"][1]),
+        "message": (_gapped(keyed(message.KEYS, MESSAGE)), RULE["message"][1]),
         templates.PARAMETERS: (parameters, "The gaps: [place, offer], or each with what fills it unless a rule says."),
     }
     return keyed((templates.PARAMETERS, *rules.KEYS), words)
@@ -226,9 +227,13 @@ def _journey() -> dict[str, Any]:
     return {"anyOf": [*stages["anyOf"][:2], keyed(journeys.JOURNEY_KEYS, words, required=["stages"])]}
 
 
-def _definitions() -> dict[str, Any]:
-    kinds = triggers.KINDS
+def _trigger() -> dict[str, Any]:
+    """One kind of trigger, and what may stand beside it."""
     beside = (*triggers.EXTRAS, *triggers.SCHEDULE_EXTRAS)
+    return keyed((*triggers.KINDS, *beside), TRIGGER, oneOf=[{"required": [kind]} for kind in triggers.KINDS])
+
+
+def _definitions() -> dict[str, Any]:
     condition = keyed(READERS, CONDITION, minProperties=1, maxProperties=1)
     line = {"anyOf": [{"type": "string", "minLength": 1}, condition]}
     return {
@@ -238,7 +243,7 @@ def _definitions() -> dict[str, Any]:
             anyOf=[{"required": ["when", "message"]}, {"required": ["use"]}],
             dependencies={"with": ["use"], "stage": {"anyOf": [{"required": ["journey"]}, {"required": ["use"]}]}},
         ),
-        "trigger": keyed((*kinds, *beside), TRIGGER, oneOf=[{"required": [kind]} for kind in kinds]),
+        "trigger": _trigger(),
         "conditions": one_or_many(line),
         "message": keyed(
             message.KEYS, MESSAGE, anyOf=[{"required": ["title"]}, {"required": ["body"]}, {"required": ["use"]}]

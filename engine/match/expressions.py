@@ -92,21 +92,30 @@ def _comparison(expr: Compare, silence: float) -> Node:
     right_expr = _listed(expr)
     right = value_of(right_expr, silence)
     holds = _fast(expr, op, left, right_expr) or _general(op, left, right)
+    words: tuple[str, str] | None = None
 
-    def look(s: Situation) -> Seen:  # words are put together when somebody asks: ten thousand rules have many lines
+    def look(s: Situation) -> Seen:
+        nonlocal words
+        words = words or _words(expr, right_expr)  # when somebody asks: ten thousand rules have many lines
+        (name, needs), note = words, ""
         a, b, ok = left(s), right(s), holds(s)
-        name, symbol, note = text_of(expr), _SYMBOLS.get(expr.op, expr.op), ""
         if ok is None:
             note = _unknown(_fields(expr, silence), s) or (
                 mismatch(expr.op, a, b) if a is not None and b is not None else "not computable"
             )
-        if isinstance(right_expr, Literal_):
-            needs = name.removeprefix(f"{text_of(expr.left)} ")
-        else:
-            needs = f"{symbol} {text_of(right_expr)} ({_constant(shown(b))})"
+        if not isinstance(right_expr, Literal_):
+            needs = f"{needs} ({_constant(shown(b))})"
         return Seen(name, ok, shown(a), needs, note)
 
     return Node(holds, look)
+
+
+def _words(expr: Compare, right: Expr) -> tuple[str, str]:
+    """The line as its author would write it, and what it needs of its left side."""
+    name = text_of(expr)
+    if isinstance(right, Literal_):
+        return name, name.removeprefix(f"{text_of(expr.left)} ")
+    return name, f"{_SYMBOLS.get(expr.op, expr.op)} {text_of(right)}"
 
 
 def _listed(expr: Compare) -> Expr:

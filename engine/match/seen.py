@@ -1,19 +1,23 @@
 """What a condition saw when it was looked at: a small tree, flattened to the lines of a trace."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.match.situation import Situation, Truth
 from engine.model.moment import Check
 from engine.model.reason import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One condition as it came out. ``free``: when the answer turns by itself, where that is known."""
+def never() -> None:
+    """Nobody knows when this answer turns."""
+
+
+class Seen(Struct, frozen=True, eq=False):
+    """One condition as it came out. ``free``: when the answer turns by itself, where that is known; asked only of what
+    is told, for it takes longer than all the rest."""
 
     name: str
     ok: bool | None
@@ -21,7 +25,7 @@ class Seen:
     needs: str = ""
     note: str = ""
     where: str = ""
-    free: float | None = None
+    free: Callable[[], float | None] = never
     parts: "tuple[Seen, ...]" = ()
 
 
@@ -78,18 +82,16 @@ def line(seen: Seen, unless: bool) -> tuple[Check, ...]:
     needs = (f"not {seen.needs}" if seen.needs else "must not hold") if unless else seen.needs
     reason = None if ok else (Reason.CONDITION if ok is False else Reason.UNKNOWN_VALUE)
     note = seen.note or (_unknown_parts(seen) if ok is None else "")
-    head = _check(replace(seen, ok=ok, needs=needs, note=note, free=None if ok else seen.free), reason, 0)
-    return (head, *_parts(seen, 1))
+    free = None if ok else seen.free()
+    head = Check(seen.name, ok, seen.saw, needs, seen.where, reason, free, note, 0)
+    return (head, *_parts(seen, 1)) if seen.parts else (head,)
 
 
 def _parts(seen: Seen, depth: int) -> Iterator[Check]:
     for part in seen.parts:
-        yield _check(part, None, depth)
+        free = part.free()
+        yield Check(part.name, part.ok, part.saw, part.needs, part.where, None, free, part.note, depth)
         yield from _parts(part, depth + 1)
-
-
-def _check(seen: Seen, reason: Reason | None, depth: int) -> Check:
-    return Check(seen.name, seen.ok, seen.saw, seen.needs, seen.where, reason, seen.free, seen.note, depth)
 
 
 def _unknown_parts(seen: Seen) -> str:

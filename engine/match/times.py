@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from engine.match.holidays import calendar
@@ -69,7 +70,8 @@ def compile_local_time(condition: LocalTime) -> Node:
         saw = f"{_DAYS[local.weekday()]} {local:%H:%M} {s.zone.key}"
         if times.dated or but.dated:
             saw = f"{local:%Y-%m-%d} {saw}"
-        return Seen(name, holds(s), saw, needs, where=condition.where, free=_turns(times, but, within, s.now, s.zone))
+        free = partial(_turns, times, but, within, s.now, s.zone)
+        return Seen(name, within(local), saw, needs, where=condition.where, free=free)
 
     return Node(holds, look)
 

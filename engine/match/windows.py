@@ -5,6 +5,7 @@ whose clock runs a little ahead counts.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from engine.match.expressions import compile_expression, text_of
 from engine.match.places import Resolve, target_words
@@ -43,7 +44,8 @@ def compile_visited(condition: Visited, resolve: Resolve) -> Node:
     def look(s: Situation) -> Seen:
         found = ends(s)
         ok = len(found) >= times
-        return Seen(name, ok, len(found), needs, where=condition.where, free=_free(found, times, seconds, s))
+        free = partial(_free, found, times, seconds, s)
+        return Seen(name, ok, len(found), needs, where=condition.where, free=free)
 
     return Node(holds, look)
 
@@ -63,8 +65,8 @@ def compile_did(condition: Did, silence: float) -> Node:
     def look(s: Situation) -> Seen:
         found, unsure = _events(s, event, seconds, fits)
         note = f"{unsure} more cannot be judged: a value in `where` is unknown" if unsure else ""
-        free = _free(found, times, seconds, s)
-        return Seen(name, holds(s), len(found), needs, note, condition.where, free)
+        ok = True if len(found) >= times else None if len(found) + unsure >= times else False
+        return Seen(name, ok, len(found), needs, note, condition.where, partial(_free, found, times, seconds, s))
 
     return Node(holds, look)
 

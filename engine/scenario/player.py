@@ -29,15 +29,16 @@ class Last(NamedTuple):
 
 
 class Player:
-    """Plays one scenario on a stage of its own. ``story`` tells what people did, with the journal time."""
+    """Plays one scenario on a stage of its own. ``story`` tells what people did, with the journal time; ``watch``: the
+    stage keeps what rules that were woken in vain saw."""
 
-    def __init__(self, prepared: Prepared, atlas: Atlas, scenario: Scenario) -> None:
+    def __init__(self, prepared: Prepared, atlas: Atlas, scenario: Scenario, watch: bool = True) -> None:
         self._compiled, self._atlas, self._scenario = prepared.compiled, atlas, scenario
         self._sampled = prepared.sampled  # rules that have a control group
         given = scenario.given
         self.begins = begins_at(scenario)
         earliest = max((past.ago for past in given.past), default=0.0)
-        self.stage = Stage(prepared, self.begins - earliest, given.failing)
+        self.stage = Stage(prepared, self.begins - earliest, given.failing, watch=watch)
         self.story: list[tuple[float, str]] = []
         self.fixes: list[tuple[float, str, Point, float]] = []  # journal time, person, where, accuracy
         self._last: dict[str, Last] = {}  # by device

@@ -53,7 +53,7 @@ class Seen(Struct):
     """All that a play showed, each in the order in which it came."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    misses: list[Miss] = field(default_factory=list)
+    misses: list[Miss] = field(default_factory=list)  # none unless they are watched
     transitions: list[tuple[float, Transition]] = field(default_factory=list)  # with journal time
 
 
@@ -81,13 +81,15 @@ class Prepared:
 
 class Stage:
     """One core, from its first record on. ``failing`` channels refuse every message, ``flaky`` is the share of messages
-    that take two attempts; ``journal`` keeps every frame, where it is asked to."""
+    that take two attempts; ``journal`` keeps every frame, where it is asked to (``keep``); ``watch``: what rules that
+    were woken in vain saw is kept, too."""
 
     def __init__(
-        self, prepared: Prepared, begins: float, failing: Collection[str] = (), flaky: float = 0.0, keep: bool = False
-    ) -> None:
+        self, prepared: Prepared, begins: float, failing: Collection[str] = (), flaky: float = 0.0,
+        keep: bool = False, watch: bool = False,
+    ) -> None:  # fmt: skip
         self.core, first = prepared.core(begins)
-        self.core.watch = self.core.keep_transitions = True
+        self.core.watch, self.core.keep_transitions = watch, True
         self.now = begins
         self.seen = Seen()
         self.journal: list[Frame] | None = [first] if keep else None

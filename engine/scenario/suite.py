@@ -9,7 +9,7 @@ from engine.author.scenario_parts import Scenario
 from engine.clock import monotonic
 from engine.model.release import Release
 from engine.pipeline.library import Compiled
-from engine.scenario.expect import compare
+from engine.scenario.expect import Failure, compare
 from engine.scenario.explain import Telling, story, tell
 from engine.scenario.local import Local
 from engine.scenario.places import Atlas
@@ -46,16 +46,27 @@ def run_all(compiled: Compiled, scenarios: Iterable[Scenario]) -> Iterator[Resul
 
 
 def run_one(prepared: Prepared, atlas: Atlas, scenario: Scenario) -> Result:
-    """Play one scenario and compare."""
+    """Play one scenario and compare.
+
+    Where many rules are woken in vain, explaining why takes most of the time, and it is told of failures alone: unless
+    something is to be suppressed a scenario is played without, and once more where it fails.
+    """
     began = monotonic()
+    watch = any(expected.kind == "suppressed" for expected in scenario.expect)
     try:
-        player = Player(prepared, atlas, scenario)
-        player.play()
+        player, local, failures = _played(prepared, atlas, scenario, watch)
+        if failures and not watch:
+            player, local, failures = _played(prepared, atlas, scenario, watch=True)
     except Stuck as stuck:
         telling = Telling(stuck.mark.line, stuck.mark.column, stuck.mark.text, (stuck.problem, stuck.fix))
         return Result(scenario, (telling,), (), monotonic() - began)
-    local = Local(scenario.given.zone, player.begins)
-    failures = compare(scenario, player.stage.seen, local)
     tellings = tuple(tell(scenario, local, prepared.compiled, player, failure) for failure in failures)
     told = tuple(story(local, player)) if failures else ()
     return Result(scenario, tellings, told, monotonic() - began)
+
+
+def _played(prepared: Prepared, atlas: Atlas, scenario: Scenario, watch: bool) -> tuple[Player, Local, list[Failure]]:
+    player = Player(prepared, atlas, scenario, watch)
+    player.play()
+    local = Local(scenario.given.zone, player.begins)
+    return player, local, compare(scenario, player.stage.seen, local)

@@ -83,6 +83,29 @@ def test_the_settings_of_the_docs_are_taken(text):
     assert wrong("config", tomllib.loads(text)) == []
 
 
+@pytest.mark.parametrize(
+    "when",
+    [
+        "enters: <place>\n      initial: <first>",
+        "schedule: <time>\n      to: <place>\n      in: <clock>",
+        "- enters: <place>\n        initial: <first>\n      - <other>",
+        "<other>",
+    ],
+)
+def test_what_wakes_a_template_may_have_gaps_wherever_its_reader_takes_them(when, compiled):
+    given = {"place": "tag cafe", "first": "ignore", "time": "every day at 11:30", "clock": "project"}
+    gaps = [name for name in (*given, "other") if f"<{name}>" in when]
+    text = f"templates:\n  woken:\n    parameters: [{', '.join(gaps)}]\n    purpose: service\n"
+    text += f"    when:\n      {when}\n    message:\n      title: Hi\n"
+    filled = "".join(f"      {name}: {given.get(name, '')}\n" for name in gaps).replace(
+        "other: \n", "other:\n        event: app_open\n"
+    )
+    release, findings = compiled(templates=text, a=f"rules:\n  one:\n    use: woken\n    with:\n{filled}")
+    assert [f for f in findings if f.severity == "error"] == []
+    assert release.rules[0].when
+    assert wrong("rules", data_of(text)) == []
+
+
 @pytest.mark.parametrize("text", [TEMPLATES, MESSAGES, RULE])
 def test_what_rules_share_is_taken(text):
     assert wrong("rules", data_of(text)) == []
@@ -96,6 +119,7 @@ def test_what_rules_share_is_taken(text):
         ("    purpose: service", "    purpose: servise"),
         ("      rank: 40", "      rank: 40\n    use: other"),
         ("    priority: <rank>", "    priority: <>"),
+        ("      dwells: <place>, for <time>", "      dwells: <place>, for <time>\n      initial: never"),
         ("    text: Your", "    txt: Your"),
         ("    link: shop://hello", "    lnik: shop://hello"),
         ("    link: shop://hello", "    use: other"),

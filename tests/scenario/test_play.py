@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.match import CompiledRule, Situation
+from engine.model.moment import Check
 from engine.scenario import Result
 from tests.scenario.town import release_of
 
@@ -500,3 +502,26 @@ def test_a_rule_that_nothing_woke_says_what_it_waits_for_and_how_near_that_came(
     assert "120 m inside cafe, but with an accuracy of 300 m that is certain to" in failure.happened[2]
     (thanks,) = one("steps:\n  - arrives: elsewhere\nexpect:\n  - moment: thanks", release_of(JOURNEY)).failures
     assert thanks.happened[1] == "nothing woke thanks: it waits for hello clicked"
+
+
+@pytest.mark.parametrize(
+    ("expected", "ok", "told"),
+    [("moment: hello", True, False), ("suppressed: long-stay", True, True), ("moment: long-stay", False, True)],
+)
+def test_why_rules_were_woken_in_vain_is_worked_out_only_where_it_is_told(
+    expected: str, ok: bool, told: bool, one: One, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explained: list[str] = []
+    explain = CompiledRule.explain
+
+    def note(rule: CompiledRule, situation: Situation) -> tuple[Check, ...]:
+        explained.append(rule.rule.id)
+        return explain(rule, situation)
+
+    monkeypatch.setattr(CompiledRule, "explain", note)
+    steps = "others: allowed\nsteps:\n  - arrives: cafe\n  - stays: 15 minutes\nexpect:\n"
+    result = one(f"given:\n  profile: {{tier: silver}}\n{steps}  - {expected}\n")
+    assert result.ok is ok
+    assert ("long-stay" in explained) is told
+    said = " ".join(line for failure in result.failures for line in failure.happened)
+    assert ("'profile.tier = gold' does not hold" in said) is not ok
