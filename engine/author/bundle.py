@@ -49,8 +49,8 @@ class Bundle:
 
     @classmethod
     def decode(cls, blob: bytes, name: str = "") -> "Bundle":
-        """The bundle of ``encode`` (``name``: its hash, where that is known). Raises ``HerenowError`` where the bytes are
-        none."""
+        """The bundle of ``encode`` (``name``: its hash, where that is known). Raises ``HerenowError`` where the bytes
+        are none."""
         try:
             form, files, policy = msgspec.msgpack.decode(blob, type=tuple[int, tuple[tuple[str, bytes], ...], Policy])
         except (msgspec.MsgspecError, RecursionError) as error:
