@@ -14,7 +14,7 @@ from engine.author.nodes import Items, Mapping, Scalar
 MAX_DEPTH = 30  # containers: fewer than the full reader allows
 _LINE = re.compile(
     r"( *)(- +)?(?:(\w(?:[\w.\- ,/()%+]*[\w.\-)%])?):(?: +|$))?"
-    r"""(?:("[^"\\]*"|'[^']*')|([^\s\-?:,\[\]{}#&*!|>'"%@`].*))?"""
+    r"""(?:("[^"\\]*"|'[^']*')|((?:-(?=\d)|[^\s\-?:,\[\]{}#&*!|>'"%@`]).*))?"""
 )
 _COMMENT = re.compile(r"(?:^| )#.*")
 _LONGEST = 1000  # characters: the full reader takes no key beyond 1,024

@@ -73,7 +73,14 @@ SEEDS = [
     "rules:\n  hello:\n    when:\n      enters: tag cafe # near\n    only_if:\n    - a.b > 3\n    - did: x, in a day\n",
     "a:\n  - b: 1\n    c: 'two'\n  - any_of:\n      - x\n      - y: \"z\"\nd:\ne: f\n",
     "# only this\n\na b, (c): d\n",
+    "a: -1\nb:\n  - -2.5\n  - c: -3 to 4\n",
 ]
+
+
+@pytest.mark.parametrize("text", SEEDS)
+def test_what_rule_files_and_scenarios_are_made_of_is_taken(text, monkeypatch):
+    assert quick.read(text.split("\n"), full.MAX_NODES) is not None
+    both(text, monkeypatch.context)
 
 
 @settings(max_examples=400, deadline=None)
