@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from engine.author.collector import paused
 from engine.author.scenario_parts import Scenario
 from engine.clock import monotonic
 from engine.model.release import Release
@@ -35,7 +36,8 @@ class Result(Struct, frozen=True):
 def for_scenarios(release: Release) -> Compiled:
     """The release as scenarios try it: a rule that is rolled out to a share of people reaches everybody in it."""
     rules = tuple(rule if rule.canary >= 1.0 else replace(rule, canary=1.0) for rule in release.rules)
-    return Compiled.of(replace(release, rules=rules))
+    with paused():
+        return Compiled.of(replace(release, rules=rules))
 
 
 def run_all(compiled: Compiled, scenarios: Iterable[Scenario]) -> Iterator[Result]:
