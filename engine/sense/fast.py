@@ -44,10 +44,11 @@ def load() -> bool:
 def _keep_apart() -> None:
     from numba import config  # noqa: PLC0415  (it may not be there)
 
-    room = Path(__file__).parent
-    state = blake2b(b"\0".join(file.read_bytes() for file in sorted(room.glob("*.py"))), digest_size=8)
-    folder = str(room / "__pycache__" / f"kernels-{state.hexdigest()}")
-    setattr(config, "CACHE_DIR", folder)  # noqa: B010  (what it holds is only known as it runs)
+    room, chosen = Path(__file__).parent, getattr(config, "CACHE_DIR", "")  # what it holds is only known as it runs
+    state = blake2b(b"\0".join(file.read_bytes() for file in sorted(room.glob("*.py"))), digest_size=8).hexdigest()
+    if Path(chosen).name != f"kernels-{state}":
+        folder = Path(chosen or room / "__pycache__") / f"kernels-{state}"
+        setattr(config, "CACHE_DIR", str(folder))  # noqa: B010
 
 
 def swift(fences: FenceSet, policy: SensePolicy) -> "Swift | None":
