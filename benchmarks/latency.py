@@ -3,7 +3,8 @@
     python -m benchmarks.latency [--rate 4000] [--seconds 10] [--fences 10000] [--shape frames|arrays|posts]
 
 Signals go at their appointed times, in three shapes: WebSocket frames of one signal each, HTTP arrays of 20, and single
-POSTs. The wait is reckoned from the appointed time, so a server that holds the sender up cannot hide it. One signal in
+POSTs. The wait is reckoned from the appointed time, so a server that holds the sender up cannot hide it (what the
+sender alone is late by is the first line of the breakdown: it shares the machine with the server). One signal in
 a hundred is a newcomer in the middle of a fence where a rule greets. The adapter is the in-app one, in a server process
 of its own, with a watch on the way (``benchmarks.way``); both processes read the same monotonic clock. Then single
 signals, with nothing else going on: each must be a batch of its own.
@@ -147,29 +148,32 @@ SHAPES: dict[str, tuple[str, Shape]] = {
 }
 
 
-async def paced(port: int, rate: float, signals: list[dict[str, Any]], shape: Shape) -> tuple[dict[str, float], float]:
-    """Send so many a second; when each newcomer was to be sent (monotonic), and how late the sender itself was."""
+Times = dict[str, float]  # by device
+
+
+async def paced(port: int, rate: float, signals: list[dict[str, Any]], shape: Shape) -> tuple[Times, Times]:
+    """Send so many a second; when each newcomer was to be sent (monotonic), and when it was."""
     groups = [signals[at : at + shape.size] for at in range(0, len(signals), shape.size)]
     bodies = [shape.body(n, group) for n, group in enumerate(groups)]
     new = [[one["device"] for one in group if one["device"].startswith(way.NEW)] for group in groups]
     every = shape.size / rate
-    appointed: dict[str, float] = {}
+    appointed: Times = {}
+    sent: Times = {}
     await shape.open(port)
     gc.collect()
     gc.freeze()
-    began, n, late = time.monotonic(), 0, 0.0
+    began, n = time.monotonic(), 0
     while n < len(bodies):
         now = time.monotonic()
-        late = max(late, now - began - n * every)
         while n < len(bodies) and began + n * every <= now:
             for device in new[n]:
-                appointed[device] = began + n * every
+                appointed[device], sent[device] = began + n * every, time.monotonic()
             await shape.send(bodies[n])
             n += 1
         await asyncio.sleep(TURN)
     await asyncio.sleep(1.0)
     await shape.close()
-    return appointed, late
+    return appointed, sent
 
 
 def line(name: str, waits: list[float], missing: int | str = "") -> None:
@@ -179,9 +183,10 @@ def line(name: str, waits: list[float], missing: int | str = "") -> None:
     print(f"{name:28}{len(waits):8}{missing:>9}" + "".join(f"{1000 * wait:9.2f}" for wait in shown), flush=True)
 
 
-def breakdown(passed: dict[str, dict[str, float]], appointed: dict[str, float]) -> None:
+def breakdown(passed: dict[str, Times], appointed: Times, sent: Times) -> None:
     """From post to post: what each part of the way took."""
-    before = appointed
+    line("    sent", [at - appointed[name] for name, at in sent.items()])
+    before = sent
     for post in way.POSTS:
         there = {name: posts[post] for name, posts in passed.items() if post in posts}
         line(f"    {post}", [at - before[name] for name, at in there.items() if name in before])
@@ -198,31 +203,30 @@ async def measure(port: int, process: "subprocess.Popen[bytes]", file: Path, arg
     for name in args.shape or SHAPES:
         await stepped(port)
         way.ask(process, file)
-        sent = mixed(signals, new, args.rate * args.seconds)
+        mix = mixed(signals, new, args.rate * args.seconds)
         title, shape = SHAPES[name]
         busy = cpu(process.pid)
-        appointed, late = await paced(port, args.rate, sent, shape)
+        appointed, sent = await paced(port, args.rate, mix, shape)
         busy = (cpu(process.pid) - busy) / args.seconds
         told = way.ask(process, file)
         passed = {device: posts for device, posts in told["passed"].items() if device in appointed}
         waits = [posts["handed off"] - appointed[device] for device, posts in passed.items() if "handed off" in posts]
         line(f"{title}, {args.rate:,.0f}/s", waits, len(appointed) - len(waits))
-        breakdown(passed, appointed)
+        breakdown(passed, appointed, sent)
         line("  the loop's own lateness", told["late"])
         line("  the collector's pauses", told["collected"])
         sizes = told["sizes"]
         print(
-            f"  server CPU {busy:.2f} of a core; records an append: {statistics.mean(sizes):.1f}, at most {max(sizes)};"
+            f"  server CPU {busy:.2f} of a core; records an append: {statistics.mean(sizes):.1f} ({max(sizes)} at most)"
         )
-        print(f"  the sender itself was late by {1000 * late:.1f} ms at most", flush=True)
     await idle(port, new, lambda: way.ask(process, file))
 
 
 async def idle(port: int, new: Iterator[dict[str, Any]], ask: Callable[[], dict[str, Any]]) -> None:
     """One signal at a time."""
     waits, missing = [], 0
-    passed: dict[str, dict[str, float]] = {}
-    appointed: dict[str, float] = {}
+    passed: dict[str, Times] = {}
+    appointed: Times = {}
     shape = SHAPES["posts"][1]
     await shape.open(port)
     for _ in range(SINGLES):
@@ -236,7 +240,7 @@ async def idle(port: int, new: Iterator[dict[str, Any]], ask: Callable[[], dict[
         missing += "handed off" not in told["passed"].get(one["device"], {}) or not first
     waits = [posts["handed off"] - appointed[device] for device, posts in passed.items() if "handed off" in posts]
     line("one signal, idle", waits, missing)
-    breakdown(passed, appointed)
+    breakdown(passed, appointed, appointed)
     print(f"  {SINGLES - missing} of {SINGLES} were a batch of one")
 
 
