@@ -217,7 +217,7 @@ async def measure(port: int, process: "subprocess.Popen[bytes]", file: Path, arg
         line("  the collector's pauses", told["collected"])
         sizes = told["sizes"]
         print(
-            f"  server CPU {busy:.2f} of a core; records an append: {statistics.mean(sizes):.1f} ({max(sizes)} at most)"
+            f"  server CPU {busy:.2f} of a core; {statistics.mean(sizes):.1f} records an append, {max(sizes)} at most"
         )
     await idle(port, new, lambda: way.ask(process, file))
 
