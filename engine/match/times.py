@@ -29,8 +29,11 @@ class Times:
     def within(self, local: datetime) -> bool:
         """The start belongs to the span, the end does not; a span belongs to the day on which it starts."""
         minute = local.hour * 60 + local.minute
-        if any(start <= minute < end for start, end in self.week[local.weekday()]):
-            return True
+        for start, end in self.week[local.weekday()]:
+            if start <= minute < end:
+                return True
+        if not self.dated:
+            return False
         today = local.date()
         for on, span in self.dated:
             wraps = span.end <= span.start
@@ -59,8 +62,10 @@ def compile_local_time(condition: LocalTime) -> Node:
     needs = " or ".join(_words(span) for span in condition.spans)
     needs += f", not {' or '.join(_words(span) for span in condition.but)}" if condition.but else ""
 
-    def within(local: datetime) -> bool:
+    def without(local: datetime) -> bool:
         return times.within(local) and not but.within(local)
+
+    within = without if condition.but else times.within
 
     def holds(s: Situation) -> bool:
         return within(datetime.fromtimestamp(s.now, s.zone))
