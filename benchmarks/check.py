@@ -28,8 +28,8 @@ from engine.scenario import for_scenarios, run_all
 PER_FILE = 100
 FENCES = 1_000
 TAGS = 500
-RUNS = 3  # the best of them is printed
-GOALS = {"check": 5.0, "load": 3.0, "test": 8.0}  # seconds, for ten thousand of each
+RUNS = {"check": 3, "load": 3, "test": 1}  # the best of them is printed
+GOALS = {"check": 5.0, "load": 3.0}  # seconds, for ten thousand of each
 
 
 def rule(n: int) -> str:
@@ -133,9 +133,10 @@ def main() -> None:
         write_project(Path(folder), asked.rules, asked.scenarios)
         print(f"{asked.rules} rules, {asked.scenarios} scenarios, {FENCES} geofences")
         print(f"{'':8}{'wall s':>8}{'cpu s':>8}{'goal s':>8}")
-        for name, most in GOALS.items():
-            wall, cpu = min(alone(name, Path(folder) / "config.toml") for _ in range(RUNS))
-            goal = f"{most:8.1f}" if (asked.rules, asked.scenarios) == (10_000, 10_000) else ""
+        for name, runs in RUNS.items():
+            wall, cpu = min(alone(name, Path(folder) / "config.toml") for _ in range(runs))
+            promised = name in GOALS and (asked.rules, asked.scenarios) == (10_000, 10_000)
+            goal = f"{GOALS[name]:8.1f}" if promised else ""
             print(f"{name:8}{wall:8.2f}{cpu:8.2f}{goal}")
 
 
