@@ -39,7 +39,7 @@ log = structlog.get_logger("herenow.runner")
 
 PARTITION = 0
 MAX_BATCH = 1024  # records a frame or a step: bounds the pause of one step to some milliseconds
-APPENDS = (256, 0.002)  # records that are worth an append at once, and seconds that fewer may gather for it
+APPENDS = (256, 0.001)  # records that are worth an append at once, and seconds that fewer may gather for it
 STEPS = (MAX_BATCH, 0.02)  # the same of steps
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
 HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of the next one
