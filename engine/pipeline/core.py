@@ -186,6 +186,7 @@ class Core:
         def cause(t: Transition) -> tuple[float, str]:
             return (t.due or 0.0, self.person_of(t.device))
 
+        force.tell_endings(self, now, fx, force.PORTION)
         fired = sorted(self.sense.tick(now), key=cause)
         self.faults.sensed(self.sense, (now,))
         for _, group in groupby(fired, key=cause):

@@ -7,6 +7,8 @@ from engine.model.record import FenceChange, ReleaseChange
 from engine.pipeline.library import EMPTY, Compiled, place
 from engine.pipeline.state import STAGED, remember
 
+PORTION = 500  # visits told at once of those that end with their fences
+
 if TYPE_CHECKING:
     from engine.pipeline.core import Core
 
@@ -42,6 +44,7 @@ def fences(core: "Core", record: FenceChange, now: float, fx: Effects) -> None:
 
 def _use(core: "Core", compiled: Compiled, what: str, now: float, fx: Effects) -> bool:
     """Whether it is in force now."""
+    tell_endings(core, now, fx, None)  # a fence that comes back is entered after the visit before has ended
     before, core.compiled = core.compiled, compiled
     try:
         core.situate()
@@ -56,4 +59,14 @@ def _use(core: "Core", compiled: Compiled, what: str, now: float, fx: Effects) -
     core.flight.released(core.rules, fx)
     for t in transitions:
         core.note(t, now, fx)
+    waiting = dict.fromkeys(flying.notification.device for flying in core.state.inflight.values())
+    waiting |= dict.fromkeys(one.device for window in core.state.windows.values() for one in window.waiting)
+    for t in core.sense.endings(now, of=waiting) if waiting else ():
+        core.note(t, now, fx)
     return True
+
+
+def tell_endings(core: "Core", now: float, fx: Effects, most: int | None) -> None:
+    """Visits that ended with their fences, so many (None: all). The others follow with ticks, which come at once."""
+    for t in core.sense.endings(now, most):
+        core.note(t, now, fx)

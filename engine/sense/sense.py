@@ -1,7 +1,8 @@
 """The state of all devices, and how signals and time advance it: in columns where nothing changes, one by one where
 something does."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine.model.person import Position
 from engine.model.pieces import pieces
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal, Transition
+from engine.sense import endings
 from engine.sense.arithmetic import Bools, Ints
 from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, unpack
 from engine.sense.fences import FenceSet
@@ -24,6 +26,7 @@ from engine.sense.single import Single
 VERSION = 3
 _BEFORE = 2  # the names of devices as a list
 FEW = 8  # signals up to which columns do not pay
+MANY = 500  # devices from which visits that end with their fences are taken off in columns
 
 
 _NO_FENCES = FenceSet.compile(())
@@ -40,6 +43,7 @@ class Sense:
         self._shelf = Shelf(self._devices, self._stays, self._marks)
         self._single = Single(self._shelf, self.fences, policy)
         self._past: Past | None = None
+        self._endings = endings.Endings()
         self.faults: list[tuple[int, str, Exception]] = []  # what failed: record, device ("": columns), why
 
     @property
@@ -152,24 +156,34 @@ class Sense:
 
     def next_due(self) -> float | None:
         """Journal time of the earliest timer, None where nothing is armed."""
-        return self._shelf.queue.earliest(self.policy.silence)
+        due = self._shelf.queue.earliest(self.policy.silence)
+        return due if not len(self._endings) else min(self._endings.since, math.inf if due is None else due)
 
     # ------------------------------------------------------------------ releases
 
     def use(self, fences: FenceSet, policy: SensePolicy, received: float | None = None) -> list[Transition]:
         """Another set of fences and another policy from here on (``received``: journal time; None: when each device was
         last heard of). Stays in fences whose id remains stand; the others end silently (``record`` -1, by device and
-        fence)."""
+        fence). Where they are many, nothing but these must have changed of a device's fences for them to be told later,
+        by ``endings``, of which none may be left."""
         old, devices = self.fences, self._devices
         moved, other = fences.moves(old)
-        touched = self._touched(other | (policy != self.policy))
+        anew = other | (policy != self.policy)
+        touched, gone = self._touched(anew), moved == NONE
+        many = np.zeros(0, np.int64)
+        if len(touched) > MANY:
+            one_by_one = self._touched(anew & ~gone[:-1])
+            many, touched = np.setdiff1d(touched, one_by_one), one_by_one
         changed = [self._shelf.take(row) for row in touched.tolist()]
         try:
             self._single.bind(fences, policy)
         except Exception:  # all is as it was
             self._single.bind(old, self.policy)
             raise
+        if len(many):
+            self._endings.begin(old.ids, endings.end(self._shelf, many, gone), received or 0.0)
         self._shelf.renumber(moved)
+        self._shelf.restore(many)
         self.fences, self.policy = fences, policy
         out: list[Transition] = []
         for device in changed:
@@ -183,6 +197,17 @@ class Sense:
         self._past = None
         devices.queued[: devices.size][devices.head[: devices.size] == NONE] = NEVER
         return out
+
+    def endings(self, received: float, most: int | None = None, of: Iterable[str] = ()) -> list[Transition]:
+        """Of the visits that ended with their fences and were not told yet: so many (None: all), or those of some
+        devices. While some are left ``next_due`` is the journal time of the last time this was asked."""
+        if not len(self._endings):
+            return []
+        self._endings.since = received
+        devices = list(of)
+        if devices:
+            return self._endings.of(devices, self._devices)
+        return self._endings.take(len(self._endings) if most is None else most, self._devices)
 
     def hasten(self) -> None:
         """Go by the kernels, if they were loaded meanwhile."""
@@ -284,6 +309,7 @@ class Sense:
                 "free": self._stays.free,
                 "marks": self._marks.dump(),
                 "free_marks": self._marks.free,
+                "endings": self._endings.dump(),
                 "late": self._single.late,
                 "strange": self._single.strange,
             }
@@ -309,10 +335,12 @@ class Sense:
         sense.fences = fences
         sense._single.bind(fences, policy)
         sense._single.late, sense._single.strange = parts["late"], parts["strange"]
+        if "endings" in parts:
+            sense._endings.load(parts["endings"])
         moved = np.array([fences.position.get(name, NONE) for name in parts["fences"]] + [NONE], np.int64)
         for table in (stays, marks):
             table.fence[: table.size] = moved[table.fence[: table.size]]
-        sense._shelf.restore()
+        sense._shelf.restore(np.arange(devices.size))
         devices.queued[: devices.size] = NEVER
         sense._arm(np.arange(devices.size))
         return sense

@@ -102,20 +102,19 @@ class Shelf:
         if timer != math.inf:
             self.queue.arm_one(row, timer - own["at"][row] + own["received"][row])
 
-    def restore(self) -> None:
-        """Work out what is derived from the stays, for all devices."""
+    def restore(self, rows: Ints) -> None:
+        """Work out what is derived from the stays, for these devices."""
         devices, stays = self.devices, self.stays
-        size = devices.size
-        owner, stay = stays.of(devices.head[:size])
-        count = np.bincount(owner, minlength=size)
-        devices.count[:size], devices.held[:size] = count, NONE
+        owner, stay = stays.of(devices.head[rows])
+        count = np.bincount(owner, minlength=len(rows))
+        devices.count[rows], devices.held[rows] = count, NONE
         few = count[owner] <= HELD
         owner, stay = owner[few], stay[few]
         order = np.lexsort((stays.fence[stay], owner))
         owner, stay = owner[order], stay[order]
         state = stays.state[stay].astype(np.int32)
         fence = stays.fence[stay] | np.where(np.isin(state, PLAIN), 0, state << STATE)
-        devices.held[owner, np.arange(len(owner)) - np.searchsorted(owner, owner)] = fence
+        devices.held[rows[owner], np.arange(len(owner)) - np.searchsorted(owner, owner)] = fence
 
     def renumber(self, moved: Ints) -> None:
         """Fences have other positions from here on (``moved``: by old position; NONE, the last, where it is gone)."""
