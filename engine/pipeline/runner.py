@@ -176,7 +176,8 @@ class Runner:
         """Change the run-time fences; in force on return. See ``RunTimeFences.change`` for what it raises."""
         await self.releases.fences.change(wish, self, lambda: self.core.compiled)
         if wish.count >= WORTH:
-            self.saving.want()  # a start soon after would compile them all again
+            compiled = self.core.compiled  # else a start soon after would compile them all again
+            await asyncio.to_thread(self.releases.made.save, compiled.place, compiled.fences)
             await asyncio.to_thread(heap.trim)
 
     async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:

@@ -31,13 +31,13 @@ from engine.model.record import (
 )
 from engine.model.release import DecidePolicy, Policy
 from engine.model.signal import Reported, Signal
-from engine.pipeline import scheduled
+from engine.pipeline import force, scheduled
 from engine.pipeline.core import Core
 from engine.pipeline.library import Compiled, place
 from engine.pipeline.releases import compile_all
 from engine.pipeline.runtime import RunTimeSet
 from engine.pipeline.state import Checkpoint, decode_checkpoint, encode_checkpoint
-from engine.sense import Sense
+from engine.sense import Sense, sense
 
 START = 1_795_505_000.0  # a Tuesday morning
 LAT, LON = 52.52, 13.405
@@ -257,6 +257,8 @@ def test_batches_and_restarts_never_show(
     lib = library(one, two)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduled, "CALLED", 4)  # a dozen people are too many for one step
+        patch.setattr(sense, "MANY", 1)  # two devices in fences that go are too many for one step
+        patch.setattr(force, "PORTION", 1)
         records = with_attempts(journal(seed, [one.hash, two.hash]), lib, seed)
         whole = effects_of(Core(lib), frames_of(records, ()), 10_000)
         frames = frames_of(records, sorted(cuts))
