@@ -1,7 +1,11 @@
 """µs per signal of the sense room, stage by stage, next to a plain STRtree lookup in the same run; and what a signal
 costs among many fences, with numpy and, where it is installed, with numba.
 
-    python -m benchmarks.sense [--fences 1000,10000,100000,1000000] [--batches 1,100,500,1000] [--rounds 40]
+    python -m benchmarks.sense [--fences 1000,10000,100000,1000000] [--batches 1,100,500,1000] [--rounds 40] [--wide]
+
+All fences share one metro area: the more there are, the smaller they are, and the more often a device comes to or
+leaves one. With ``--wide`` they keep the size of those of ten thousand and the area grows instead, so that as much
+happens to a device whatever their number.
 """
 
 import argparse
@@ -22,19 +26,20 @@ from engine.sense.fixes import Fixes
 from engine.sense.verdict import INSIDE, OUTSIDE, Judge, Pairs
 
 WEST, SOUTH, EAST, NORTH = 13.0, 52.3, 13.735, 52.75  # about 50 km by 50 km
+WIDE, HIGH = EAST - WEST, NORTH - SOUTH
 DEVICES = 10_000
 STAGES = ("fixes", "index", "distance", "verdict", "advance", "tick", "strtree")
 
 
-def metro(count: int, seed: int = 1) -> list[Fence]:
-    """Star polygons of 20 vertices, about 1.8 of them over every point."""
+def metro(count: int, scale: float = 1.0, seed: int = 1) -> list[Fence]:
+    """Star polygons of 20 vertices, about 1.8 of them over every point of an area so many times as wide and high."""
     rng = np.random.default_rng(seed)
-    size = math.sqrt(1.8 * 50_000.0**2 / count / math.pi) / 0.8
+    size = scale * math.sqrt(1.8 * 50_000.0**2 / count / math.pi) / 0.8
     angle = np.sort(rng.uniform(0, 2 * np.pi, (count, 20)), axis=1)
     radius = size * rng.uniform(0.6, 1.0, (count, 20))
     ring = np.empty((count, 21, 2))
-    ring[:, :20, 0] = rng.uniform(WEST, EAST, (count, 1)) + radius * np.cos(angle) / 67_900
-    ring[:, :20, 1] = rng.uniform(SOUTH, NORTH, (count, 1)) + radius * np.sin(angle) / 111_267
+    ring[:, :20, 0] = (WEST + scale * WIDE * rng.random((count, 1))) + radius * np.cos(angle) / 67_900
+    ring[:, :20, 1] = (SOUTH + scale * HIGH * rng.random((count, 1))) + radius * np.sin(angle) / 111_267
     ring[:, 20] = ring[:, 0]
     return [Fence(f"fence-{k:07}", Polygons(((drawn.tobytes(),),))) for k, drawn in enumerate(ring)]
 
@@ -42,10 +47,10 @@ def metro(count: int, seed: int = 1) -> list[Fence]:
 class Walk:
     """Devices in random walk, each heard from in turn every 30 s, some 20 m further on."""
 
-    def __init__(self, seed: int = 2) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.lon = self.rng.uniform(WEST, EAST, DEVICES)
-        self.lat = self.rng.uniform(SOUTH, NORTH, DEVICES)
+    def __init__(self, scale: float, seed: int = 2) -> None:
+        self.rng, self.scale = np.random.default_rng(seed), scale
+        self.lon = WEST + scale * WIDE * self.rng.random(DEVICES)
+        self.lat = SOUTH + scale * HIGH * self.rng.random(DEVICES)
         self.accuracy = self.rng.uniform(5, 50, DEVICES)
         self.next, self.now = 0, 1_000_000.0
 
@@ -54,8 +59,8 @@ class Walk:
         self.next = int(rows[-1]) + 1
         self.now += 30.0 * size / DEVICES
         step = self.rng.normal(0, 15.0, (2, size))
-        self.lon[rows] = np.clip(self.lon[rows] + step[0] / 67_900, WEST, EAST)
-        self.lat[rows] = np.clip(self.lat[rows] + step[1] / 111_267, SOUTH, NORTH)
+        self.lon[rows] = np.clip(self.lon[rows] + step[0] / 67_900, WEST, WEST + self.scale * WIDE)
+        self.lat[rows] = np.clip(self.lat[rows] + step[1] / 111_267, SOUTH, SOUTH + self.scale * HIGH)
         columns = zip(
             rows.tolist(), self.lat[rows].tolist(), self.lon[rows].tolist(), self.accuracy[rows].tolist(), strict=True
         )
@@ -91,9 +96,9 @@ def one_round(walk: Walk, size: int, fences: FenceSet, sense: Sense, tree: shape
     return times, len(moved) + len(fired)
 
 
-def measure(fences: FenceSet, tree: shapely.STRtree, size: int, rounds: int) -> list[float]:
+def measure(fences: FenceSet, tree: shapely.STRtree, size: int, rounds: int, scale: float) -> list[float]:
     """Median µs per signal of each stage, and transitions per signal."""
-    walk, sense = Walk(), Sense(SensePolicy())
+    walk, sense = Walk(scale), Sense(SensePolicy())
     sense.use(fences, SensePolicy())
     for _ in range(8 * DEVICES // 1000):  # everybody is somewhere, and most stays have begun
         sense.advance(*walk.batch(1000))
@@ -104,9 +109,9 @@ def measure(fences: FenceSet, tree: shapely.STRtree, size: int, rounds: int) -> 
     return [*(statistics.median(column) / size * 1e6 for column in columns), moved]
 
 
-def advanced(fences: FenceSet, size: int, rounds: int) -> float:
+def advanced(fences: FenceSet, size: int, rounds: int, scale: float) -> float:
     """Median µs per signal of ``Sense.advance`` and ``tick`` by the road in use."""
-    walk, sense, times = Walk(), Sense(SensePolicy()), []
+    walk, sense, times = Walk(scale), Sense(SensePolicy()), []
     sense.use(fences, SensePolicy())
     for batch in range(8 * DEVICES // 1000 + rounds):
         some = walk.batch(1000 if batch < 8 * DEVICES // 1000 else size)
@@ -138,6 +143,7 @@ def main() -> None:
     parser.add_argument("--fences", default="1000,10000,100000,1000000")
     parser.add_argument("--batches", default="1,100,500,1000")
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--wide", action="store_true")
     options = parser.parse_args()
     print(
         "CPU µs per signal, medians. distance: of all candidates, to the last edge; verdict: what advance needs of it,"
@@ -147,19 +153,20 @@ def main() -> None:
     counts, sizes = (list(map(int, told.split(","))) for told in (options.fences, options.batches))
     found: dict[tuple[str, int], list[float]] = {}
     for count in counts:
-        authored = metro(count)
+        scale = math.sqrt(count / 10_000) if options.wide else 1.0
+        authored = metro(count, scale)
         start = time.process_time()
         fences = FenceSet.compile(authored)
         took = time.process_time() - start
         drawn = np.frombuffer(b"".join(fence.shape.rings[0][0] for fence in authored)).reshape(count, 21, 2)
         tree = shapely.STRtree(shapely.polygons(drawn))
         for size in sizes:
-            row = measure(fences, tree, size, options.rounds)
+            row = measure(fences, tree, size, options.rounds, scale)
             print(f"{count:>8} {size:>6} " + " ".join(f"{value:9.2f}" for value in row[:-1]) + f"  {row[-1]:.3f}")
         print(f"{count:>8} compiled in {took:.2f} s")
         for road in roads():
             for size in sizes:
-                found.setdefault((road, size), []).append(advanced(fences, size, options.rounds))
+                found.setdefault((road, size), []).append(advanced(fences, size, options.rounds, scale))
     costs(found, counts)
 
 
