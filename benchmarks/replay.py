@@ -69,7 +69,7 @@ async def journal(config: Path, signals: int, devices: int, fences: int) -> None
     await releases.keep(bundle)
     await store.append(0, [ReleaseChange(bundle.hash)], START)
     where = [[rng.uniform(0, side * 0.0147), rng.uniform(0, side * 0.009)] for _ in range(devices)]
-    core, now = Core(releases.library), START
+    core, now = Core(releases.versions), START
     core.step([frame async for frame in store.read(0)])
     for n in range(0, signals, 1000):
         now += 1.0
@@ -117,7 +117,7 @@ async def record(config: Path, signals: int, devices: int) -> None:
     await store.open(Genesis("bench", "salt", 1))
     releases, bundle = Releases(store), read_bundle(settings)
     await releases.keep(bundle)
-    core, now = Core(releases.library), time.time()
+    core, now = Core(releases.versions), time.time()
     await store.append(0, [ReleaseChange(bundle.hash)], now)
     core.step([frame async for frame in store.read(0)])
     for body in world.bodies(world.walk(devices), signals // 100, 100):

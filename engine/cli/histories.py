@@ -17,9 +17,9 @@ from engine.model.record import FenceChange, Frame, Genesis, Record, ReleaseChan
 from engine.model.signal import Signal
 from engine.pipeline.core import Core
 from engine.pipeline.fences import RunTimeFences
-from engine.pipeline.library import Compiled
 from engine.pipeline.releases import compile_all
 from engine.pipeline.state import STAGED, decode_checkpoint
+from engine.pipeline.versions import Compiled
 from engine.ports import Store
 from engine.sense import Sense
 from engine.simulate.recordings import read_track
@@ -43,20 +43,20 @@ class Shelf:
 
     def __init__(self, past: Past | None) -> None:
         self._past = past
-        self.library: dict[str, Compiled] = {}
+        self.versions: dict[str, Compiled] = {}
         self.missing: list[str] = []
         # Only `get_object` is ever asked of it: nothing here puts anything into a store.
-        self._fences = RunTimeFences(cast(Store, Objects(past)), self.library)
+        self._fences = RunTimeFences(cast(Store, Objects(past)), self.versions)
 
     def put(self, bundle: Bundle) -> Compiled:
         """Compile; ``AuthorError`` with every finding if it cannot be."""
         compiled, _ = compile_all(bundle)
-        self.library[bundle.hash] = compiled
+        self.versions[bundle.hash] = compiled
         return compiled
 
     def have(self, release: str, fences: str = "") -> bool:
         """Have a release compiled, with run-time fences where there are any."""
-        if release and release not in self.library:
+        if release and release not in self.versions:
             blob = None if self._past is None else self._past.object(release)
             try:
                 if blob is None:
@@ -102,7 +102,7 @@ class History:
 
     def core(self, shelf: Shelf, release: str | None) -> Core:
         """A core at the beginning; ``release`` is put in force there (None: as it was)."""
-        core = self._loaded(shelf) if self.state is not None else Core(shelf.library)
+        core = self._loaded(shelf) if self.state is not None else Core(shelf.versions)
         if self.state is None and (not self.live or self.cut):
             core.step([Frame(0, self.start, [Genesis("replay", self.salt, 1)])])
         if release is not None:
@@ -116,7 +116,7 @@ class History:
         state = checkpoint.state
         if not shelf.have(state.release, state.fences):
             raise gone(state.release)
-        core = Core(shelf.library, state)
+        core = Core(shelf.versions, state)
         core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
         return core
 

@@ -14,7 +14,7 @@ from engine.model.config import Config
 if TYPE_CHECKING:
     from engine.author.scenario_parts import Scenario
     from engine.cli.reporting import Report
-    from engine.pipeline.library import Compiled
+    from engine.pipeline.versions import Compiled
 
 BAR_FROM = {"scenarios": 300, "generated days": 3}  # from so many on a run is worth a progress bar
 

@@ -40,11 +40,11 @@ from engine.pipeline.calls import Group, Rules, occasions
 from engine.pipeline.causes import Occasion
 from engine.pipeline.faults import Faults, check
 from engine.pipeline.flight import Flight
-from engine.pipeline.library import EMPTY, Compiled, place
 from engine.pipeline.moments import Composing
 from engine.pipeline.scheduled import Firings
 from engine.pipeline.sequels import Sequels
 from engine.pipeline.state import CoreState
+from engine.pipeline.versions import EMPTY, Compiled, place
 from engine.pipeline.windows import Windows, candidates_of
 from engine.pipeline.world import CoreWorld, push, stick, unstick
 from engine.sense import Sense
@@ -55,19 +55,19 @@ Said = Signal | None
 
 
 class Core:
-    """State and how it advances. ``library`` holds every release that the records to come may name, compiled.
+    """State and how it advances. ``versions`` holds every release that the records to come may name, compiled.
 
     ``watch`` makes misses (rules woken in vain) part of the effects, ``keep_transitions`` what was sensed; neither
     changes anything else.
     """
 
     def __init__(
-        self, library: Mapping[str, Compiled], state: CoreState | None = None, sense: Sense | None = None
+        self, versions: Mapping[str, Compiled], state: CoreState | None = None, sense: Sense | None = None
     ) -> None:
-        self.library = library
+        self.versions = versions
         self.state = state or CoreState()
         held = (place(self.state.release, self.state.fences), self.state.release)
-        self.compiled = next((library[name] for name in held if name in library), None) or Compiled.of(EMPTY)
+        self.compiled = next((versions[name] for name in held if name in versions), None) or Compiled.of(EMPTY)
         self.sense = sense or Sense(self.compiled.release.policy.sense)
         self.faults = Faults(self.state.faults)
         self.flight = Flight(self.state, self.faults)

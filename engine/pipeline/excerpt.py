@@ -10,9 +10,9 @@ import structlog
 
 from engine.model.person import Person
 from engine.pipeline.core import Core
-from engine.pipeline.library import Compiled
 from engine.pipeline.releases import Releases
 from engine.pipeline.state import CoreState
+from engine.pipeline.versions import Compiled
 from engine.sense import Sense, fork
 
 log = structlog.get_logger("herenow.why")
@@ -70,7 +70,7 @@ class Excerpt:
     was before is no longer held."""
 
     core: Core
-    library: dict[str, Compiled]
+    versions: dict[str, Compiled]
     offset: int
     begins: float | None
     devices: set[str]
@@ -79,7 +79,7 @@ class Excerpt:
 
 
 async def excerpt(
-    offset: int, blob: bytes, known: Known, releases: Releases, library: dict[str, Compiled]
+    offset: int, blob: bytes, known: Known, releases: Releases, versions: dict[str, Compiled]
 ) -> Excerpt | None:
     """None where the checkpoint is of another version, or its release is gone."""
     try:
@@ -88,20 +88,20 @@ async def excerpt(
         log.error("a checkpoint is of another version; reading the journal from its beginning", problem=str(error))
         return None
     lean = checkpoint.state
-    compiled = await releases.joined(lean.release, lean.fences, library)
+    compiled = await releases.joined(lean.release, lean.fences, versions)
     if compiled is None:
         return None
     devices, people = _together(known, lean)
-    core = await asyncio.to_thread(_core, checkpoint, compiled, devices, people, library)
-    return Excerpt(core, library, offset, core.state.received, devices, people)
+    core = await asyncio.to_thread(_core, checkpoint, compiled, devices, people, versions)
+    return Excerpt(core, versions, offset, core.state.received, devices, people)
 
 
 def _core(
-    checkpoint: Any, compiled: Compiled, devices: set[str], people: set[str], library: dict[str, Compiled]
+    checkpoint: Any, compiled: Compiled, devices: set[str], people: set[str], versions: dict[str, Compiled]
 ) -> Core:
     state = _state_of(checkpoint.state, devices, people)
     sense = Sense.load(checkpoint.sense, compiled.release.policy.sense, compiled.fences)
-    return Core(library, state, fork(sense, sorted(devices)))
+    return Core(versions, state, fork(sense, sorted(devices)))
 
 
 def _together(known: Known, lean: Any) -> tuple[set[str], set[str]]:

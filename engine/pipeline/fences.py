@@ -11,11 +11,11 @@ from engine.errors import HerenowError, StoreError
 from engine.model.fence import Fence
 from engine.model.record import FenceChange, Record, ReleaseChange
 from engine.pipeline import runtime
-from engine.pipeline.library import EMPTY, NOTHING_MADE, Compiled, place
 from engine.pipeline.made import Made
 from engine.pipeline.runtime import NONE, RunTimeSet
 from engine.pipeline.state import CoreState
 from engine.pipeline.undisturbed import bury, undisturbed
+from engine.pipeline.versions import EMPTY, NOTHING_MADE, Compiled, place
 from engine.ports import Journal, Store
 
 log = structlog.get_logger("herenow.fences")
@@ -45,10 +45,10 @@ class Wish:
 
 
 class RunTimeFences:
-    """Compiles every release that is in force together with a run-time set into the library of releases."""
+    """Compiles every release that is in force together with a run-time set beside the releases themselves."""
 
-    def __init__(self, store: Store, library: dict[str, Compiled], made: Made = NOTHING_MADE) -> None:
-        self._store, self._library, self._made = store, library, made
+    def __init__(self, store: Store, versions: dict[str, Compiled], made: Made = NOTHING_MADE) -> None:
+        self._store, self._versions, self._made = store, versions, made
         self._newest: Compiled | None = None
         self._wishes: list[Wish] = []
         self.lock = asyncio.Lock()  # held while anything that is in force changes
@@ -59,7 +59,7 @@ class RunTimeFences:
         """Compile what these records will put in force, one after the other, from ``state`` on."""
         release, fences = state.release, state.fences
         for record in records:
-            if type(record) is ReleaseChange and record.release in self._library:
+            if type(record) is ReleaseChange and record.release in self._versions:
                 await self.ensure(record.release, fences)
                 release = record.release
             elif type(record) is FenceChange and await self.ensure(release, record.fences):
@@ -67,7 +67,7 @@ class RunTimeFences:
 
     async def ensure(self, release: str, fences: str) -> bool:
         """Have a release compiled with a set of the store. False, and said, where that cannot be."""
-        if not fences or place(release, fences) in self._library:
+        if not fences or place(release, fences) in self._versions:
             return True
         held = NONE if self._newest is None else self._newest.runtime
         try:
@@ -79,8 +79,8 @@ class RunTimeFences:
         return True
 
     async def compile(self, release: str, fences: RunTimeSet) -> Compiled:
-        """A release of the library with this set, compiled in a thread. ``HerenowError`` where it is not there."""
-        base = self._library.get(release)
+        """A compiled release with this set, made in a thread. ``HerenowError`` where it is not there."""
+        base = self._versions.get(release)
         if base is None:
             if release:
                 raise HerenowError(f"the release {release[:12]} is not compiled")
@@ -88,18 +88,18 @@ class RunTimeFences:
         if not fences.hash:
             self._newest = None
             return base
-        compiled = self._library.get(place(release, fences.hash))
+        compiled = self._versions.get(place(release, fences.hash))
         if compiled is None:
             compiled = await asyncio.to_thread(base.with_fences, fences, self._newest, self._made)
-            self._library[compiled.place] = compiled
+            self._versions[compiled.place] = compiled
         self._newest = compiled
         self._forget()
         return compiled
 
     def _forget(self) -> None:
-        pairs = [name for name, compiled in self._library.items() if compiled.runtime.hash]
+        pairs = [name for name, compiled in self._versions.items() if compiled.runtime.hash]
         for name in pairs[:-PAIRS]:
-            bury(self._library.pop(name), LARGE)
+            bury(self._versions.pop(name), LARGE)
 
     # ------------------------------------------------------------------ changing
 
@@ -134,7 +134,7 @@ class RunTimeFences:
         made = await self.compile(compiled.release.hash, after)
         await asyncio.to_thread(made.fences.succeed, compiled.fences)
         await journal.submit([_record(wishes, after)], applied=True)
-        bury(self._library.pop(compiled.place, None) if before.hash else None, LARGE)
+        bury(self._versions.pop(compiled.place, None) if before.hash else None, LARGE)
 
 
 def _changed(before: RunTimeSet, wish: Wish, authored: frozenset[str]) -> RunTimeSet:

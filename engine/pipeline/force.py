@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from engine.model.moment import Effects
 from engine.model.record import FenceChange, ReleaseChange
-from engine.pipeline.library import EMPTY, Compiled, place
 from engine.pipeline.state import STAGED, remember
+from engine.pipeline.versions import EMPTY, Compiled, place
 
 PORTION = 500  # visits told at once of those that end with their fences
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def release(core: "Core", record: ReleaseChange, now: float, fx: Effects) -> None:
     """Put a release in force; visits, windows and limits live on. One that this build cannot compile is passed over."""
-    state, compiled = core.state, core.library.get(record.release)
+    state, compiled = core.state, core.versions.get(record.release)
     if compiled is None:
         core.skipped_releases += 1
         return
@@ -23,7 +23,7 @@ def release(core: "Core", record: ReleaseChange, now: float, fx: Effects) -> Non
     if record.source == STAGED:
         return
     if state.fences:  # compiled beforehand by the runner; the same comes out here, only later
-        joined = core.library.get(place(record.release, state.fences))
+        joined = core.versions.get(place(record.release, state.fences))
         compiled = joined or compiled.with_fences(core.compiled.runtime, core.compiled)
     if _use(core, compiled, "release", now, fx):
         state.release = record.release
@@ -35,7 +35,7 @@ def release(core: "Core", record: ReleaseChange, now: float, fx: Effects) -> Non
 def fences(core: "Core", record: FenceChange, now: float, fx: Effects) -> None:
     """Put a run-time fence set in force; visits of fences that are gone end, and what waits for them with them."""
     name = place(core.state.release, record.fences)
-    compiled = core.library.get(name) if name else Compiled.of(EMPTY)
+    compiled = core.versions.get(name) if name else Compiled.of(EMPTY)
     if compiled is None:
         core.skipped_releases += 1
     elif _use(core, compiled, "geofences", now, fx):

@@ -15,8 +15,8 @@ from engine.model.reason import Reason, Verdict
 from engine.model.signal import Cause, Signal
 from engine.pipeline.faults import Faults, check
 from engine.pipeline.flight import Flight
-from engine.pipeline.library import Compiled
 from engine.pipeline.state import CoreState
+from engine.pipeline.versions import Compiled
 from engine.pipeline.world import CoreWorld, nest
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -47,7 +47,7 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
         state = checkpoint.state
         await releases.ensure([state.release])
         await releases.fences.ensure(state.release, state.fences)
-        core = Core(releases.library, state)
+        core = Core(releases.versions, state)
         core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
         recent = Recent.load(checkpoint.recent, core.sense.names) if checkpoint.recent else Recent(core.sense.names)
     except msgspec.DecodeError as error:
@@ -58,7 +58,7 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
 
 def _nothing(releases: Releases) -> Recovered:
     """An empty core, for the journal to be replayed from its beginning."""
-    core = Core(releases.library)
+    core = Core(releases.versions)
     return Recovered(core, Recent(core.sense.names))
 
 

@@ -13,9 +13,9 @@ from engine.errors import AuthorError, Finding, HerenowError
 from engine.model.release import Release
 from engine.pipeline.changes import Change, changes
 from engine.pipeline.fences import RunTimeFences
-from engine.pipeline.library import EMPTY, NOTHING_MADE, Compiled, place
 from engine.pipeline.made import Made
 from engine.pipeline.runtime import load as load_fences
+from engine.pipeline.versions import EMPTY, NOTHING_MADE, Compiled, place
 from engine.ports import Store
 
 log = structlog.get_logger("herenow.releases")
@@ -29,20 +29,20 @@ class Releases:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.library: dict[str, Compiled] = {}
+        self.versions: dict[str, Compiled] = {}
         self.findings: dict[str, list[Finding]] = {}
         self._asked: dict[str, Compiled] = {}
         folder = getattr(store, "folder", None)
         kept = None if folder is None else folder / "read"
         self._read = read_fences if kept is None else Kept(kept).read
         self.made = Made(kept)
-        self.fences = RunTimeFences(store, self.library, self.made)
+        self.fences = RunTimeFences(store, self.versions, self.made)
 
     async def keep(self, bundle: Bundle, told: bool = True) -> Compiled:
         """Compile (``AuthorError`` if it cannot be) and keep the bundle in the store, durably, before anything names
         it. One that was never kept is judged as strictly as ``check`` does; ``told``: somebody is told of warnings."""
         new = await self._store.get_object(bundle.hash) is None
-        compiled = self.library.get(bundle.hash) or await self._compile(bundle, new, told)
+        compiled = self.versions.get(bundle.hash) or await self._compile(bundle, new, told)
         self._shelve(compiled, (bundle.hash,))
         await self._store.put_object(bundle.hash, bundle.encode())
         return compiled
@@ -51,28 +51,28 @@ class Releases:
         """Have these releases compiled, all at once; one that is gone or that this build refuses is reported and
         passed over."""
         for name in names:
-            if name and name not in self.library and (compiled := await self._from_store(name)) is not None:
+            if name and name not in self.versions and (compiled := await self._from_store(name)) is not None:
                 self._shelve(compiled, names)
 
     async def find(self, name: str) -> Compiled | None:
         """A compiled release for a question; what the core works with is left as it is. None where it is gone."""
-        found = self.library.get(name) or self._asked.get(name) or await self._from_store(name)
-        if found is not None and name not in self.library:
+        found = self.versions.get(name) or self._asked.get(name) or await self._from_store(name)
+        if found is not None and name not in self.versions:
             self._asked[name] = found
             while len(self._asked) > ASKED:
                 del self._asked[next(iter(self._asked))]
         return found
 
-    async def joined(self, release: str, fences: str, library: MutableMapping[str, Compiled]) -> Compiled | None:
-        """Put a release, alone and with a run-time fence set, into the library of a question; None where it is gone."""
+    async def joined(self, release: str, fences: str, versions: MutableMapping[str, Compiled]) -> Compiled | None:
+        """Put a release, alone and with a run-time set, among the versions of a question; None where it is gone."""
         base = await self.find(release) if release else Compiled.of(EMPTY)
         if base is None:
             return None
-        library.setdefault(release, base)
+        versions.setdefault(release, base)
         name = place(release, fences)
-        if not fences or name in library:
-            return library[name]
-        joined = self.library.get(name) or self._asked.get(name)
+        if not fences or name in versions:
+            return versions[name]
+        joined = self.versions.get(name) or self._asked.get(name)
         if joined is None:
             try:
                 runtime = await load_fences(self._store, fences)
@@ -80,7 +80,7 @@ class Releases:
                 log.error("run-time fences cannot be read", fences=fences, problem=str(error))
                 return base
             joined = self._asked[name] = await asyncio.to_thread(base.with_fences, runtime)
-        library[name] = joined
+        versions[name] = joined
         return joined
 
     async def bundle(self, name: str) -> Bundle | None:
@@ -114,11 +114,11 @@ class Releases:
     def _shelve(self, compiled: Compiled, needed: Sequence[str]) -> None:
         """The newest use comes last; what was used longest ago makes room, unless it is needed just now."""
         name = compiled.release.hash
-        self.library.pop(name, None)
-        self.library[name] = compiled
-        spare = [held for held in self.library if held != name and held not in needed]
-        for held in spare[: max(0, len(self.library) - HELD)]:
-            pieces = self.library.pop(held).pieces()
+        self.versions.pop(name, None)
+        self.versions[name] = compiled
+        spare = [held for held in self.versions if held != name and held not in needed]
+        for held in spare[: max(0, len(self.versions) - HELD)]:
+            pieces = self.versions.pop(held).pieces()
             self.findings.pop(held, None)
             asyncio.get_running_loop().run_in_executor(None, let_go, pieces)
 

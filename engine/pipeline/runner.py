@@ -56,7 +56,7 @@ class Runner:
         self.feed = Feed()
         self.releases = Releases(store)
         self._questions = Questions(store, self.releases)
-        self.core = Core(self.releases.library)
+        self.core = Core(self.releases.versions)
         self._meters = Meters(self.metrics, self.core)
         self.recent = Recent(self.core.sense.names)
         self.sender: Sender | None = None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.clock import monotonic
 
 if TYPE_CHECKING:
-    from engine.pipeline.library import Compiled
+    from engine.pipeline.versions import Compiled
 
 _SLICE = 100  # fences freed at once: well below a millisecond
 OLDEST = 2  # generation of what has lived long

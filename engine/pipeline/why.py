@@ -128,27 +128,27 @@ async def _begin(store: Store, releases: Releases, known: Known, since: float) -
     """This person as of the newest checkpoint before ``since``, or an empty past."""
     found = await store.load_checkpoint(PARTITION, since)
     first = await store.first_offset(PARTITION)
-    library: dict[str, Any] = {}
+    versions: dict[str, Any] = {}
     if found is not None and found[0] >= first:
-        past = await excerpt(found[0], found[1], known, releases, library)
+        past = await excerpt(found[0], found[1], known, releases, versions)
         if past is not None:
             return past
-    core = Core(library)
+    core = Core(versions)
     core.state.salt = known.salt
     devices = {known.device, *known.devices}
-    return Excerpt(core, library, first, None, devices, {known.person, *devices}, first > 0)
+    return Excerpt(core, versions, first, None, devices, {known.person, *devices}, first > 0)
 
 
 async def _compile(releases: Releases, past: Excerpt, records: Sequence[Record]) -> None:
-    """Have what these records put in force, in the library of this question."""
+    """Have what these records put in force, among the versions of this question."""
     release, fences = past.core.state.release, past.core.state.fences
     for record in records:
         if type(record) is ReleaseChange:
             release = release if record.source == STAGED else record.release
-            await releases.joined(record.release, fences, past.library)
+            await releases.joined(record.release, fences, past.versions)
         elif type(record) is FenceChange:
             fences = record.fences
-            await releases.joined(release, fences, past.library)
+            await releases.joined(release, fences, past.versions)
 
 
 class Asked:

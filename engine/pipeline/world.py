@@ -8,8 +8,8 @@ from typing import Any
 from engine.model.fence import Fence
 from engine.model.record import ContextChange
 from engine.model.rule import Segment
-from engine.pipeline.library import Compiled
 from engine.pipeline.state import CoreState
+from engine.pipeline.versions import Compiled
 
 STICKY_SECONDS = 1800.0
 MAX_STICKY_KEYS = 64

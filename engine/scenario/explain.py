@@ -9,7 +9,7 @@ from engine.author.scenario_times import DAYS
 from engine.measure.trace import CONDITIONS
 from engine.model.moment import Check
 from engine.model.rule import OnAfter, OnEvent, Rule, Target
-from engine.pipeline.library import Compiled
+from engine.pipeline.versions import Compiled
 from engine.scenario.expect import Failure, said_of, said_of_miss
 from engine.scenario.local import Local
 from engine.scenario.player import Player

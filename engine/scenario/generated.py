@@ -13,7 +13,7 @@ from engine.model.moment import Moment
 from engine.model.record import Feedback, Frame
 from engine.model.signal import Signal
 from engine.pipeline.core import Core
-from engine.pipeline.library import Compiled
+from engine.pipeline.versions import Compiled
 from engine.scenario.laws import Violation, violations
 from engine.scenario.population import Case, Item, Population
 from engine.scenario.stage import Outcome, Prepared, Stage

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from engine.model.record import ContextChange, Control, ProfileChange, Record
 from engine.model.signal import Signal
-from engine.pipeline.library import Compiled
+from engine.pipeline.versions import Compiled
 from engine.scenario.places import Atlas, Point
 from engine.scenario.vocabulary import vocabulary
 from engine.sense import FenceSet

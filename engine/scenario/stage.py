@@ -14,9 +14,9 @@ from engine.model.reason import Reason, Verdict
 from engine.model.record import Attempt, Control, Frame, Genesis, Record, ReleaseChange
 from engine.model.signal import Transition
 from engine.pipeline.core import Core
-from engine.pipeline.library import Compiled
 from engine.pipeline.replay import MAX_TICKS, drive, next_due, pass_time
 from engine.pipeline.state import CoreState
+from engine.pipeline.versions import Compiled
 from engine.sense import fork
 
 PROJECT = "scenario"
@@ -71,10 +71,10 @@ class Prepared:
 
     def core(self, begins: float) -> tuple[Core, Frame]:
         """A core of one's own, and the frame with which it began. Schedules count from ``begins``."""
-        library = {self.compiled.release.hash: self.compiled}
+        versions = {self.compiled.release.hash: self.compiled}
         if not self._timed:
-            return Core(library, _decoder.decode(self._state), fork(self._sense, ())), self.frame
-        core, frame = Core(library), msgspec.structs.replace(self.frame, received=begins)
+            return Core(versions, _decoder.decode(self._state), fork(self._sense, ())), self.frame
+        core, frame = Core(versions), msgspec.structs.replace(self.frame, received=begins)
         core.step([frame])
         return core, frame
 

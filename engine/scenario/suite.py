@@ -9,7 +9,7 @@ from engine.author.collector import paused
 from engine.author.scenario_parts import Scenario
 from engine.clock import monotonic
 from engine.model.release import Release
-from engine.pipeline.library import Compiled
+from engine.pipeline.versions import Compiled
 from engine.scenario.expect import Failure, compare
 from engine.scenario.explain import Telling, story, tell
 from engine.scenario.local import Local

@@ -3,8 +3,9 @@
 What is compiled is kept on disk by what this room's files hold: numba itself would only look at the one file a function
 stands in, and go on with what was compiled of another state of the rest.
 
-``load`` is for those who sense much: it takes seconds the first time (what is compiled is kept on disk), so it is
-called before anybody waits. Whoever binds fences after that goes by the kernels.
+``load`` is for those who sense much: it takes seconds the first time (what is compiled is kept on disk), so nobody is
+to wait for it. Whoever binds fences after that goes by the kernels, and a ``Sense`` that is at work once it is told to
+``hasten``.
 """
 
 from hashlib import blake2b

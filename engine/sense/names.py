@@ -1,7 +1,7 @@
 """Ids of devices by row, and rows by id: bytes one after the other and an open-addressing table over them, a quarter of
 what strings in a ``dict`` take. Those heard of lately are in a small ``dict`` as well, which is quicker."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from sys import getsizeof
 from typing import cast
@@ -101,24 +101,21 @@ class Names:
 
     def rows(self, names: Sequence[str]) -> list[int]:
         """The row of each name; unknown ones get fresh rows, in order."""
-        found = list(map(self._near.get, names))
-        if None not in found:
-            return cast(list[int], found)
-        far = [k for k, row in enumerate(found) if row is None]
-        rows = self._far([names[k] for k in far])
-        for k, row in zip(far, rows, strict=True):
-            found[k] = self.one(names[k]) if row < 0 else self._keep(names[k], row)
-        return cast(list[int], found)
+        return self._each(names, self.one)
 
     def find_all(self, names: Sequence[str]) -> list[int]:
         """The row of each name; NONE where there is none."""
+        return self._each(names, self.find)
+
+    def _each(self, names: Sequence[str], closely: Callable[[str], int]) -> list[int]:
+        """The row of each name; where the quick dict and the table at large do not tell, by a closer look."""
         found = list(map(self._near.get, names))
         if None not in found:
             return cast(list[int], found)
         far = [k for k, row in enumerate(found) if row is None]
         rows = self._far([names[k] for k in far])
         for k, row in zip(far, rows, strict=True):
-            found[k] = self.find(names[k]) if row < 0 else self._keep(names[k], row)
+            found[k] = closely(names[k]) if row < 0 else self._keep(names[k], row)
         return cast(list[int], found)
 
     def _far(self, names: Sequence[str]) -> list[int]:

@@ -26,8 +26,8 @@ from engine.model.release import Release
 from engine.model.rule import MessageSpec, MessageText, OnEvent, Rule
 from engine.model.signal import Cause, Signal
 from engine.pipeline.fences import Wish
-from engine.pipeline.library import Compiled
 from engine.pipeline.runtime import RunTimeSet
+from engine.pipeline.versions import Compiled
 from engine.ports import MomentQuery, StoredMoment
 
 NOW = 1_795_508_200.0

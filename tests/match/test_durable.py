@@ -34,7 +34,7 @@ from engine.model.rule import (
     Target,
 )
 from engine.model.signal import Cause
-from engine.pipeline.library import Compiled
+from engine.pipeline.versions import Compiled
 from tests.match import durable_cases as cases
 from tests.match.engines import need_durable
 

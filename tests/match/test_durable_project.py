@@ -13,8 +13,8 @@ from engine.errors import AuthorError, ConfigError
 from engine.match import durable
 from engine.model.release import Policy
 from engine.pipeline.core import Core
-from engine.pipeline.library import Compiled
 from engine.pipeline.releases import compile_all
+from engine.pipeline.versions import Compiled
 from tests.match.engines import need_durable
 from tests.pipeline import test_determinism as pipeline
 from tests.support import OPEN_HOUSE, circle, running, write_project
@@ -107,13 +107,13 @@ def test_effects_are_byte_for_byte_those_of_the_indexed_matcher(seed: int) -> No
     policy: Policy = replace(indexed.release.policy, matcher="durable")
     second = Compiled.of(replace(indexed.release, policy=policy))
     name = indexed.release.hash
-    libraries = [
+    several = [
         {name: one} | {pipeline.place(name, s.hash): one.with_fences(s) for s in pipeline.SETS if s.hash}
         for one in (indexed, second)
     ]
-    records = pipeline.with_attempts(pipeline.journal(seed, [name], 800), libraries[0], seed)
+    records = pipeline.with_attempts(pipeline.journal(seed, [name], 800), several[0], seed)
     frames = pipeline.frames_of(records, range(0, len(records), random.Random(seed).randint(3, 30)))
-    first, other = (pipeline.effects_of(Core(library), frames, 7) for library in libraries)
+    first, other = (pipeline.effects_of(Core(versions), frames, 7) for versions in several)
     assert len(first) > 100
     assert first == other
 

@@ -38,7 +38,7 @@ class Line:
         self.release(bundle())
 
     def release(self, files: Bundle) -> None:
-        self.core.library = {**self.core.library, files.hash: compile_all(files)[0]}
+        self.core.versions = {**self.core.versions, files.hash: compile_all(files)[0]}
         self.give(ReleaseChange(files.hash))
 
     def give(self, record: Record) -> Effects:
@@ -74,12 +74,12 @@ def test_the_same_journal_gives_the_same_codes_however_it_is_cut_and_over_a_rest
     line = Line()
     line.fail(line.hello("d1"))
     told = [line.says(d) for d in ("d2", "d3")]
-    again = Core(line.core.library)
+    again = Core(line.core.versions)
     moments = again.step(line.frames).moments
     assert [m.message.body for m in moments if m.message is not None][-2:] == told
     blob = encode_checkpoint(Checkpoint(line.core.state, b""))
     assert encode_checkpoint(Checkpoint(again.state, b"")) == blob
-    line.core = Core(line.core.library, decode_checkpoint(blob).state)
+    line.core = Core(line.core.versions, decode_checkpoint(blob).state)
     assert [line.says(d) for d in ("d2", "d3", "d4")] == [*told, "OUT_OF_STOCK"]
 
 

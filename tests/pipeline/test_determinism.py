@@ -33,10 +33,10 @@ from engine.model.release import DecidePolicy, Policy
 from engine.model.signal import Reported, Signal
 from engine.pipeline import force, scheduled
 from engine.pipeline.core import Core
-from engine.pipeline.library import Compiled, place
 from engine.pipeline.releases import compile_all
 from engine.pipeline.runtime import RunTimeSet
 from engine.pipeline.state import Checkpoint, decode_checkpoint, encode_checkpoint
+from engine.pipeline.versions import Compiled, place
 from engine.sense import Sense, sense
 
 START = 1_795_505_000.0  # a Tuesday morning
@@ -146,7 +146,7 @@ YARD = Fence("yard", Circle(13.412, 52.5195, 200.0), "Yard", ("office",), dwell=
 SETS = (RunTimeSet.of([]), RunTimeSet.of([KIOSK]), RunTimeSet.of([KIOSK, YARD]), RunTimeSet.of([YARD]))
 
 
-def library(*bundles: Bundle) -> dict[str, Compiled]:
+def versions(*bundles: Bundle) -> dict[str, Compiled]:
     """Every release, alone and with every run-time fence set."""
     found = {b.hash: compile_all(b)[0] for b in bundles}
     for name in list(found):
@@ -254,7 +254,7 @@ def test_batches_and_restarts_never_show(
     seed: int, cuts: set[int], group: int, restarts: set[int], window: float
 ) -> None:
     one, two = bundle(window), bundle(window, RULES.replace(b"for 5 minutes", b"for 8 minutes"))
-    lib = library(one, two)
+    lib = versions(one, two)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduled, "CALLED", 4)  # a dozen people are too many for one step
         patch.setattr(sense, "MANY", 1)  # two devices in fences that go are too many for one step
@@ -272,7 +272,7 @@ def test_batches_and_restarts_never_show(
 def digest() -> str:
     """What the seed-hash test compares between interpreters."""
     one, two = bundle(), bundle(0.0, RULES.replace(b"for 5 minutes", b"for 8 minutes"))
-    lib = library(one, two)
+    lib = versions(one, two)
     records = with_attempts(journal(11, [one.hash, two.hash], 800), lib, 11)
     effects = effects_of(Core(lib), frames_of(records, ()), 7)
     assert len(effects) > 50

@@ -27,7 +27,7 @@ from engine.pipeline.diff_run import LockStep, Side
 from engine.pipeline.diff_words import Ground, Report, report, text
 from engine.pipeline.releases import compile_all
 from engine.pipeline.replay import drive
-from tests.pipeline.test_determinism import START, bundle, frames_of, journal, library, with_attempts
+from tests.pipeline.test_determinism import START, bundle, frames_of, journal, versions, with_attempts
 
 NOON = 1_795_521_600.0  # Tuesday 2026-11-24 12:00 UTC
 OPEN = DecidePolicy(quiet_hours=None, caps=(), cooldown=0.0)
@@ -157,7 +157,7 @@ def test_another_reason_for_no_message_is_counted_apart():
 def test_the_same_files_never_differ(seed: int):
     """A random past with every kind of record, schedules as a live server adds them, and attempts of all outcomes."""
     one = bundle()
-    lib = library(one)
+    lib = versions(one)
     first, second, *others = journal(seed, [one.hash], 400)
     records = [first, second, *((at, r) for at, r in others if type(r) not in (ScheduleDue, ReleaseChange))]
     lived = drive(Core(lib), frames_of(records, ()))

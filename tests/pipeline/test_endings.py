@@ -11,10 +11,10 @@ from engine.model.release import DecidePolicy, Policy
 from engine.model.signal import Signal
 from engine.pipeline import force
 from engine.pipeline.core import Core
-from engine.pipeline.library import place
 from engine.pipeline.releases import compile_all
 from engine.pipeline.replay import pass_time
 from engine.pipeline.runtime import RunTimeSet
+from engine.pipeline.versions import place
 from engine.sense import sense
 
 START = 1_795_505_000.0

@@ -28,8 +28,8 @@ from tests.pipeline.test_determinism import (
     effects_of,
     frames_of,
     journal,
-    library,
     restarted,
+    versions,
     with_attempts,
 )
 from tests.pipeline.test_flight import HELLO, Line
@@ -87,7 +87,7 @@ def test_whatever_fails_every_replay_passes_over_the_same(
     stage: str, window: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = bundle(window), bundle(window, RULES.replace(b"for 5 minutes", b"for 8 minutes"))
-    lib = library(one, two)
+    lib = versions(one, two)
     failing(monkeypatch, *STAGES[stage])
     seed = 11 if stage != "followed" else 5  # one that meets it
     records = with_attempts(journal(seed, [one.hash, two.hash]), lib, seed)

@@ -60,7 +60,7 @@ class Line:
     def release(self, rules: str) -> Effects:
         files = {"geofences/a.geojson": FENCES, "rules/a.yaml": rules.encode(), "rules/offers.yaml": OFFERS}
         bundle = Bundle(files, self.policy)
-        self.core.library = {**self.core.library, bundle.hash: compile_all(bundle)[0]}
+        self.core.versions = {**self.core.versions, bundle.hash: compile_all(bundle)[0]}
         return self.give(ReleaseChange(bundle.hash))
 
     def give(self, *records: Record, after: float = 1.0) -> Effects:

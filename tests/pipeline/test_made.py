@@ -6,9 +6,9 @@ import pytest
 from engine.model.fence import Circle, Corridor, Fence, Polygons
 from engine.model.release import Release
 from engine.pipeline import made
-from engine.pipeline.library import Compiled
 from engine.pipeline.made import Made
 from engine.pipeline.runtime import RunTimeSet
+from engine.pipeline.versions import Compiled
 from engine.sense import FenceSet, compiling
 from engine.sense.fixes import Fixes
 

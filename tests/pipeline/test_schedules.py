@@ -49,9 +49,9 @@ class World:
     ) -> None:
         policy = Policy(decide=DecidePolicy(**{"quiet_hours": None, "caps": (), "time_zone": zone} | decide))
         files = {"geofences/city.geojson": FENCES, "rules/all.yaml": text}
-        self.library, self.policy = {}, policy
+        self.versions, self.policy = {}, policy
         self.bundle = self.add(files | ({"rules/segments.yaml": segments} if segments else {}))
-        self.core = Core(self.library)
+        self.core = Core(self.versions)
         self.journal: list[Frame] = []
         self.moments: list[Moment] = []
         self.now = at(start)
@@ -59,7 +59,7 @@ class World:
 
     def add(self, files: dict[str, bytes]) -> Bundle:
         bundle = Bundle(files, self.policy)
-        self.library[bundle.hash] = compile_all(bundle)[0]
+        self.versions[bundle.hash] = compile_all(bundle)[0]
         return bundle
 
     def put(self, *records: Record) -> None:
@@ -90,7 +90,7 @@ class World:
     def restart(self) -> "World":
         blob = encode_checkpoint(Checkpoint(self.core.state, self.core.sense.dump()))
         found = decode_checkpoint(blob)
-        self.core = Core(self.library, found.state)
+        self.core = Core(self.versions, found.state)
         compiled = self.core.compiled
         self.core.sense = Sense.load(found.sense, compiled.release.policy.sense, compiled.fences)
         return self

@@ -47,8 +47,8 @@ class World:
 
     def __init__(self, text: bytes, **decide: Any) -> None:
         self.policy = Policy(decide=DecidePolicy(**{"quiet_hours": None, "cooldown": 0.0, "caps": ()} | decide))
-        self.library: dict[str, Any] = {}
-        self.core = Core(self.library)
+        self.versions: dict[str, Any] = {}
+        self.core = Core(self.versions)
         self.moments: list[Moment] = []
         self.notifications: list[Notification] = []
         self.outcome = "sent"
@@ -58,7 +58,7 @@ class World:
 
     def release(self, text: bytes) -> None:
         bundle = Bundle({"rules/all.yaml": text}, self.policy)
-        self.library[bundle.hash] = compile_all(bundle)[0]
+        self.versions[bundle.hash] = compile_all(bundle)[0]
         self.put(ReleaseChange(bundle.hash))
 
     def put(self, *records: Record) -> None:
@@ -91,7 +91,7 @@ class World:
 
     def restart(self) -> "World":
         found = decode_checkpoint(encode_checkpoint(Checkpoint(self.core.state, self.core.sense.dump())))
-        self.core = Core(self.library, found.state)
+        self.core = Core(self.versions, found.state)
         self.core.sense = Sense.load(found.sense, self.core.compiled.release.policy.sense, self.core.compiled.fences)
         return self
 

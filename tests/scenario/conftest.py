@@ -8,7 +8,7 @@ import pytest
 
 from engine.author.scenarios import Names, read_scenarios
 from engine.errors import Finding
-from engine.pipeline.library import Compiled
+from engine.pipeline.versions import Compiled
 from engine.scenario import Result, run_all
 from tests.scenario.town import release_of
 

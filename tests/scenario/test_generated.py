@@ -18,7 +18,7 @@ from engine.model.rule import Cap, Limits, MessageSpec, MessageText, Rule
 from engine.model.signal import Cause
 from engine.pipeline import flight
 from engine.pipeline.core import Core
-from engine.pipeline.library import Compiled
+from engine.pipeline.versions import Compiled
 from engine.scenario.describe import describe
 from engine.scenario.generated import CUT, Checked, check_many
 from engine.scenario.laws import violations

@@ -3,7 +3,7 @@
 from engine.author.project import Bundle, compile_bundle
 from engine.model.release import DecidePolicy, Policy, TestPolicy
 from engine.model.rule import Cap
-from engine.pipeline.library import Compiled
+from engine.pipeline.versions import Compiled
 from engine.scenario import for_scenarios
 
 RULES = """

@@ -3,6 +3,7 @@
 import math
 import random
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +145,22 @@ def test_without_numba_everything_is_sensed_in_columns(monkeypatch):
     monkeypatch.delattr("engine.sense.kernels", raising=False)
     assert not fast.load()
     assert fast.swift(FenceSet.compile([]), SensePolicy()) is None
+
+
+def test_what_is_compiled_is_kept_by_the_state_of_the_room_and_where_it_was_asked_for(monkeypatch, tmp_path):
+    """Another state of any file of the room is compiled anew; asked again, nothing is nested."""
+    numba = pytest.importorskip("numba")
+    room, kept = tmp_path / "sense", []
+    room.mkdir()
+    monkeypatch.setattr(fast, "__file__", str(room / "fast.py"))
+    for text in ("HELD = 6", "HELD = 6", "HELD = 8"):
+        (room / "columns.py").write_text(text)
+        monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "chosen"))
+        fast._keep_apart()
+        fast._keep_apart()
+        kept.append(numba.config.CACHE_DIR)
+    assert kept[0] == kept[1] != kept[2]
+    assert {Path(folder).parent for folder in kept} == {tmp_path / "chosen"}
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    fast._keep_apart()
+    assert Path(numba.config.CACHE_DIR).parent == room / "__pycache__"

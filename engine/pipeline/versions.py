@@ -22,7 +22,7 @@ NOTHING_MADE = Made(None)
 
 
 def place(release: str, fences: str) -> str:
-    """Where a release with a run-time fence set (both by hash) stands in a library."""
+    """Where a release with a run-time fence set (both by hash) stands among the versions."""
     return f"{release}+{fences}" if fences else release
 
 
@@ -79,7 +79,7 @@ class Compiled:
 
     @property
     def place(self) -> str:
-        """Where it stands in a library."""
+        """Where it stands among the versions."""
         return place(self.release.hash, self.runtime.hash)
 
 
