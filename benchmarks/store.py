@@ -16,7 +16,8 @@ from engine.clock import SystemClock
 from engine.model.config import Retention
 from engine.model.moment import Decision, Effects, Message, Moment, Notification
 from engine.model.reason import Reason, Verdict
-from engine.model.record import Genesis, encode_records
+from engine.model.record import Genesis
+from engine.model.runs import encode_records
 from engine.model.signal import Cause, Signal
 from engine.store.embedded import EmbeddedStore
 

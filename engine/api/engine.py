@@ -179,15 +179,15 @@ class Engine(Protocol):
         """In force on return. ``Authored`` where a file has the say, ``HerenowError`` where there would be too many."""
         ...
 
-    async def ingest(self, signals: list[Signal]) -> tuple[int, int]:
+    async def ingest(self, signals: Sequence[Signal]) -> tuple[int, int]:
         """(accepted, duplicates), durable on return."""
         ...
 
-    def offer(self, signals: list[Signal]) -> Future[tuple[int, int]]:
+    def offer(self, signals: Sequence[Signal]) -> Future[tuple[int, int]]:
         """The same without a wait: refused at once (``Busy``, ``StoreError``), or the answer to be."""
         ...
 
-    async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:
+    async def preview(self, signals: Sequence[Signal]) -> list[dict[str, Any]]:
         """Per rule what it would do now, and why."""
         ...
 

@@ -50,7 +50,7 @@ class _Group:
     """Frames that are acknowledged together: those without anything to say of them follow each other into one."""
 
     seqs: list[int] = field(default_factory=list)
-    signals: list[Signal] = field(default_factory=list)
+    signals: Sequence[Signal] = field(default_factory=list)
     decoded: Decoded | None = None  # of a frame that stands alone, because part of it was rejected or warned of
     error: Exception | None = None
     seq: int | None = None  # of a frame that failed, as far as it is known
@@ -151,7 +151,7 @@ def _grouped(api: Api, caller: Caller, frames: Sequence[bytes], last: int) -> tu
         before = groups[-1] if groups else None
         if before is not None and _plain(before) and _plain(group):
             before.seqs += group.seqs
-            before.signals += group.signals
+            before.signals = [*before.signals, *group.signals]
         else:
             groups.append(group)
     return groups, last

@@ -14,6 +14,7 @@ from engine.errors import AuthorError, HerenowError, StoreError
 from engine.ingest import signals as wire
 from engine.model.config import Config
 from engine.model.record import FenceChange, Frame, Genesis, Record, ReleaseChange
+from engine.model.runs import others
 from engine.model.signal import Signal
 from engine.pipeline.core import Core
 from engine.pipeline.fences import RunTimeFences
@@ -203,7 +204,7 @@ def in_force(past: Past | None) -> str | None:
             name, start = decode_checkpoint(blob).state.release or None, saved.offset
             break
     for frame in past.frames(start):
-        for record in frame.records:
+        for _, record in others(frame.records):
             if type(record) is ReleaseChange and record.source != STAGED:
                 name = record.release
     return name

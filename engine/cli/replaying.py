@@ -15,7 +15,7 @@ from engine.errors import HerenowError
 from engine.model.config import Config
 from engine.model.moment import Effects, Moment
 from engine.model.record import Frame
-from engine.model.signal import Signal
+from engine.model.runs import signals_of
 from engine.pipeline.changes import changes
 from engine.pipeline.diff import Comparison
 from engine.pipeline.diff_run import LockStep, Side
@@ -117,7 +117,7 @@ class Counted:
     def __iter__(self) -> Iterator[Frame]:
         for frame in self._frames:
             if frame.received >= self._first:
-                self.signals += sum(type(record) is Signal for record in frame.records)
+                self.signals += sum(map(len, signals_of(frame.records)))
             yield frame
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from engine.ingest.signals import BRIEF
 from engine.model.pieces import head_of_bytes, pieces
 from engine.model.signal import Signal
+from engine.model.signals import Signals
 from engine.sense import Names
 
 KEYS = 16
@@ -49,39 +50,42 @@ class Recent:
         held = (*self._held, *self._new.values())
         return sys.getsizeof(self._held) + sys.getsizeof(self._new) + sum(map(sys.getsizeof, held))
 
-    def _rows(self, signals: Sequence[Signal]) -> list[int]:
-        """The row of each signal's device, NONE where it has none yet. The keys of those that got one since are put
+    def _rows(self, devices: Sequence[str]) -> list[int]:
+        """The row of each device, NONE where it has none yet. The keys of those that got one since are put
         there."""
         if len(self._held) == self._names.size:
-            return self._names.find_all([signal.device for signal in signals])
+            return self._names.find_all(devices)
         for row in range(len(self._held), self._names.size):
             self._held.append(self._new.pop(self._names[row], b"") if self._new else b"")
         if not self._new:
             self._new = {}  # a dict does not shrink
-        return self._names.find_all([signal.device for signal in signals])
+        return self._names.find_all(devices)
 
-    def admit(self, signals: Sequence[Signal], received: float) -> tuple[list[Signal], int]:
+    def admit(self, signals: Sequence[Signal], received: float) -> tuple[Sequence[Signal], int]:
         """The signals that are no repeats, in order, and how many were; the fresh ones are remembered. ``received`` is
         journal time (it must not decrease between calls)."""
-        rows, by_row, by_name = self._rows(signals), self._held, self._new
-        fresh: list[Signal] = []
-        for signal, row in zip(signals, rows, strict=True):
-            key = signal.key
+        devices, keys = _identities(signals)
+        by_row, by_name = self._held, self._new
+        fresh: list[int] = []
+        for k, (row, key) in enumerate(zip(self._rows(devices), keys, strict=True)):
             if key & BRIEF:
-                if self._admit_brief(signal, received):
-                    fresh.append(signal)
+                if self._admit_brief(devices[k], key, received):
+                    fresh.append(k)
                 continue
             packed = key.to_bytes(WIDTH, "little")
-            held = by_row[row] if row >= 0 else by_name.get(signal.device, b"")
+            held = by_row[row] if row >= 0 else by_name.get(devices[k], b"")
             if held.find(packed) >= 0 and _aligned(packed, held):  # `in` would first try the key as a number
                 continue
             held = packed + held[:_KEPT]
             if row >= 0:
                 by_row[row] = held
             else:
-                by_name[signal.device] = held
-            fresh.append(signal)
-        return fresh, len(signals) - len(fresh)
+                by_name[devices[k]] = held
+            fresh.append(k)
+        if len(fresh) == len(signals):
+            return signals, 0
+        some = signals.take(fresh) if isinstance(signals, Signals) else [signals[k] for k in fresh]
+        return some, len(signals) - len(fresh)
 
     def note(self, signals: Sequence[Signal], received: float) -> None:
         """Remember what the journal holds: replay, in order."""
@@ -89,18 +93,19 @@ class Recent:
 
     def forget(self, signals: Sequence[Signal]) -> None:
         """The append of these fresh signals failed: sent again, they are no repeats."""
-        for signal, row in zip(signals, self._rows(signals), strict=True):
-            if signal.key & BRIEF:
-                self._brief.pop((signal.device, signal.key), None)
+        devices, keys = _identities(signals)
+        for device, key, row in zip(devices, keys, self._rows(devices), strict=True):
+            if key & BRIEF:
+                self._brief.pop((device, key), None)
                 continue
-            packed = signal.key.to_bytes(WIDTH, "little")
-            held = self._held[row] if row >= 0 else self._new.get(signal.device, b"")
+            packed = key.to_bytes(WIDTH, "little")
+            held = self._held[row] if row >= 0 else self._new.get(device, b"")
             if packed in held:
                 held = b"".join(key for key in _split(held) if key != packed)
                 if row >= 0:
                     self._held[row] = held
                 else:
-                    self._new[signal.device] = held
+                    self._new[device] = held
 
     def dump(self) -> bytes:
         """For the checkpoint."""
@@ -132,18 +137,25 @@ class Recent:
         recent._brief.update(((device, key), at) for device, key, at in dump.brief)
         return recent
 
-    def _admit_brief(self, signal: Signal, received: float) -> bool:
+    def _admit_brief(self, device: str, key: int, received: float) -> bool:
         brief = self._brief
         while brief:
             oldest = next(iter(brief))
             if brief[oldest] + BRIEF_SECONDS >= received and len(brief) < BRIEF_MOST:
                 break
             del brief[oldest]
-        identity = (signal.device, signal.key)
+        identity = (device, key)
         if identity in brief:
             return False
         brief[identity] = received
         return True
+
+
+def _identities(signals: Sequence[Signal]) -> tuple[list[str], list[int]]:
+    """Their devices and keys."""
+    if isinstance(signals, Signals):
+        return signals.devices, signals.keys.tolist()
+    return [signal.device for signal in signals], [signal.key for signal in signals]
 
 
 def _split(held: bytes) -> list[bytes]:

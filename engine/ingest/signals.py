@@ -14,13 +14,16 @@ from itertools import pairwise
 from typing import Annotated
 
 import msgspec
+import numpy as np
 import xxhash
+from msgspec.structs import astuple
 
 from engine.ingest.body import BadBody, check_utf8, kind_of
 from engine.ingest.diagnose import Flaw, Rejection, examine, plain_json_error
 from engine.ingest.wire import CONTEXT_BYTES, EARLIEST, SignalIn
 from engine.model.config import Limits
 from engine.model.signal import Reported, Signal
+from engine.model.signals import FEW, NUMBERS, More, Signals, fill
 
 BRIEF = 1 << 62
 _MASK = BRIEF - 1
@@ -42,7 +45,7 @@ class Decoded:
     """The signals of one body, those of one device in order of ``at``; ``indexes[i]`` is the place of ``signals[i]`` in
     the body."""
 
-    signals: list[Signal] = field(default_factory=list)
+    signals: Sequence[Signal] = field(default_factory=list)
     indexes: Sequence[int] = ()
     rejected: list[Rejection] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -65,7 +68,7 @@ def decode_plain(body: bytes, arrival: float, limits: Limits, max_future: float,
     wires = _fast(body, lines)
     if len(wires) > limits.queue:
         raise _too_many(limits)
-    return _normalise(wires, range(len(wires)), arrival, arrival + max_future, Decoded())
+    return _taken(wires, arrival, arrival + max_future)
 
 
 def _fast(body: bytes, lines: bool) -> list[SignalIn]:
@@ -106,7 +109,7 @@ _raw_frame = msgspec.json.Decoder(_RawFrame)
 
 def decode_frames(
     frames: Sequence[bytes], last: int, arrival: float, max_future: float
-) -> tuple[list[int], list[Signal]] | None:
+) -> tuple[list[int], Sequence[Signal]] | None:
     """Frames that came together, in one call: their ``seq`` numbers, which rise from ``last``, and their signals. None
     where any of them is not plainly good: they are to be looked at one by one."""
     text = b"\n".join(frames)
@@ -119,22 +122,22 @@ def decode_frames(
     seqs = [frame.seq for frame in read]
     if len(read) != len(frames) or any(b <= a for a, b in pairwise([last, *seqs])):
         return None
-    signals: list[Signal] = []
-    alone = all(len(frame.signals) == 1 for frame in read)  # then there is no order within a frame to be made
-    for wires in [[frame.signals[0] for frame in read]] if alone else [frame.signals for frame in read]:
-        decoded = _normalise(wires, range(len(wires)), arrival, arrival + max_future, Decoded(), sort=not alone)
-        if decoded.rejected:
-            return None
-        signals += decoded.signals
-    return seqs, signals
+    if all(len(frame.signals) == 1 for frame in read):  # then there is no order within a frame to be made
+        taken = [_taken([frame.signals[0] for frame in read], arrival, arrival + max_future, sort=False)]
+    else:
+        taken = [_taken(frame.signals, arrival, arrival + max_future) for frame in read]
+    if any(decoded.rejected for decoded in taken):
+        return None
+    if len(taken) == 1:
+        return seqs, taken[0].signals
+    return seqs, [signal for decoded in taken for signal in decoded.signals]
 
 
 def decode_frame(data: bytes, arrival: float, limits: Limits, unknown: str, max_future: float) -> tuple[int, Decoded]:
     """A WebSocket frame: its ``seq`` and its signals, as :func:`decode` would take them."""
     try:
         frame = _frame.decode(data)
-        wires = frame.signals
-        return frame.seq, _normalise(wires, range(len(wires)), arrival, arrival + max_future, Decoded())
+        return frame.seq, _taken(frame.signals, arrival, arrival + max_future)
     except _REFUSED:
         pass
     check_utf8(data)
@@ -154,6 +157,51 @@ def decode_frame(data: bytes, arrival: float, limits: Limits, unknown: str, max_
 # ------------------------------------------------------------------ the fast way
 
 
+def _taken(wires: Sequence[SignalIn], arrival: float, latest: float, sort: bool = True) -> Decoded:
+    """Checked structs to signals: in columns where they are many and plainly good, else one by one."""
+    signals = _columns(wires, arrival, latest) if len(wires) > FEW else None
+    if signals is None:
+        return _normalise(wires, range(len(wires)), arrival, latest, Decoded(), sort=sort)
+    decoded = Decoded(signals, range(len(wires)))
+    at = signals.numbers[0]
+    if sort and (at[1:] < at[:-1]).any():
+        _sort_by_device(decoded)
+    return decoded
+
+
+def _columns(wires: Sequence[SignalIn], arrival: float, latest: float) -> Signals | None:
+    """Signals that say where and when they are, an event and a person at most; None where there is more to look at."""
+    devices, times, *places, events, reported, contexts, people, ids = zip(*map(astuple, wires), strict=True)
+    size, more = len(wires), {}
+    if reported.count(None) < size or contexts.count(None) < size:
+        return None
+    if events.count(None) < size or people.count(None) < size:
+        pairs = enumerate(zip(events, people, strict=True))
+        more = {k: More(event=event, person=person) for k, (event, person) in pairs if event or person}
+    known = [one for one in ids if one is not None]
+    if not "".join([*devices, *known, *filter(None, events), *filter(None, people)]).isprintable():
+        return None
+    numbers = np.empty((len(NUMBERS), size))
+    if set(map(type, times)) != {float}:
+        times = tuple(arrival if at is None else at.timestamp() if isinstance(at, datetime) else at for at in times)
+    for row, values in zip(numbers, (times, *places), strict=True):
+        fill(row, values)
+    at, lat, lon, *_ = numbers
+    if not (at.min() >= EARLIEST and at.max() <= latest) or np.isnan(lat + lon).any():
+        return None
+    if len(known) == size:
+        keys = [_digest(_pack(("id", one))) & _MASK for one in known]
+    else:
+        keys = [_key(wire) for wire in wires]
+    return Signals(list(devices), np.array(keys, np.int64), numbers, list(ids) if known else None, more)
+
+
+def _key(wire: SignalIn) -> int:
+    """What recognises a repeat of a signal."""
+    key = _digest(_pack(wire if wire.id is None else ("id", wire.id))) & _MASK
+    return key | BRIEF if wire.at is None and wire.id is None else key
+
+
 def _normalise(
     wires: Iterable[SignalIn],
     indexes: Sequence[int],
@@ -165,7 +213,7 @@ def _normalise(
 ) -> Decoded:
     """Checked structs to signals: one pass, positional, nothing looked up twice. ``raws``: the texts, by index, of
     signals that have more to them than their struct."""
-    signals, rejected = into.signals, into.rejected
+    signals, rejected = list[Signal](), into.rejected
     before = len(rejected)
     ordered, newest = True, 0.0
     for wire in wires:
@@ -206,7 +254,7 @@ def _normalise(
     if len(rejected) > before:
         refused = {rejection.index for rejection in rejected}
         indexes = [index for index in indexes if index not in refused]
-    into.indexes = indexes
+    into.signals, into.indexes = signals, indexes
     if sort and not ordered:
         _sort_by_device(into)
     return into
@@ -253,16 +301,20 @@ def _sort_by_device(decoded: Decoded) -> None:
     """Stable, by ``at``, among the places that each device has in the request; devices keep their places."""
     places: dict[str, list[int]] = {}
     signals, indexes = decoded.signals, decoded.indexes
-    for place, signal in enumerate(signals):
-        places.setdefault(signal.device, []).append(place)
+    if isinstance(signals, Signals):
+        devices, times = signals.devices, signals.numbers[0].tolist()
+    else:
+        devices, times = [signal.device for signal in signals], [signal.at for signal in signals]
+    for place, device in enumerate(devices):
+        places.setdefault(device, []).append(place)
     if len(places) == len(signals):
         return
     order = list(range(len(signals)))
     for own in places.values():
         if len(own) > 1:
-            for place, source in zip(own, sorted(own, key=lambda p: signals[p].at), strict=True):
+            for place, source in zip(own, sorted(own, key=times.__getitem__), strict=True):
                 order[place] = source
-    decoded.signals = [signals[source] for source in order]
+    decoded.signals = signals.take(order) if isinstance(signals, Signals) else [signals[source] for source in order]
     decoded.indexes = [indexes[source] for source in order]
 
 

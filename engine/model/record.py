@@ -1,8 +1,8 @@
 """Journal records: everything that can change a decision, and nothing else."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct, field
 
 from engine.model.moment import Outcome
@@ -135,23 +135,9 @@ class Frame(Struct):
 
     offset: int
     received: float
-    records: list[Record]
+    records: Sequence[Record]  # with columns among them: see ``runs``
 
     @property
     def end(self) -> int:
         """The offset after the last record."""
         return self.offset + len(self.records)
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Record])
-
-
-def encode_records(records: list[Record]) -> bytes:
-    """Records as one msgpack array."""
-    return _encoder.encode(records)
-
-
-def decode_records(payload: bytes | memoryview) -> list[Record]:
-    """The inverse of :func:`encode_records`; raises ``msgspec.DecodeError`` on damage."""
-    return _decoder.decode(payload)

@@ -33,7 +33,9 @@ from engine.model.record import (
     ScheduleDue,
     Tick,
 )
+from engine.model.runs import SENSED, items_of, joined
 from engine.model.signal import Signal, Transition
+from engine.model.signals import Signals, telling
 from engine.pipeline import causes, force, profiles
 from engine.pipeline.agenda import Agenda
 from engine.pipeline.calls import Group, Rules, occasions
@@ -87,16 +89,16 @@ class Core:
     def step(self, frames: Sequence[Frame]) -> Effects:
         """Apply the records in order; consecutive signals are sensed together, everything else stands between them."""
         fx = Effects()
-        signals: list[Signal] = []
+        signals: list[Signal | Signals] = []
         times: list[float] = []
         for frame in frames:
-            for record in frame.records:
-                if type(record) is Signal:
+            for record in items_of(frame.records):
+                if isinstance(record, SENSED):
                     signals.append(record)
-                    times.append(frame.received)
+                    times += [frame.received] * (len(record) if isinstance(record, Signals) else 1)
                     continue
                 if signals:
-                    self._signals(signals, times, fx)
+                    self._signals(joined(signals), times, fx)
                     signals, times = [], []
                 try:
                     self._other(record, frame.received, fx)
@@ -105,7 +107,7 @@ class Core:
             self.state.received = frame.received
             self.state.offset = frame.end
         if signals:
-            self._signals(signals, times, fx)
+            self._signals(joined(signals), times, fx)
         self.firings.roster.catch_up()
         return fx
 
@@ -157,15 +159,12 @@ class Core:
 
     # ------------------------------------------------------------------ signals and time
 
-    def _signals(self, signals: list[Signal], times: list[float], fx: Effects) -> None:
+    def _signals(self, signals: Sequence[Signal], times: list[float], fx: Effects) -> None:
         """A run of signals: sensed in columns, then told in record order to whoever has something to do with them."""
         transitions = self.sense.advance(signals, times)
         lost, attempt = self.faults.sensed(self.sense, times), self.faults.attempt
         by_record = {i: list(group) for i, group in groupby(transitions, key=attrgetter("record"))}
-        told = {
-            i for i, s in enumerate(signals) if s.event is not None or s.context is not None or s.person is not None
-        }
-        for i in sorted(told.union(by_record).difference(lost)):
+        for i in sorted(telling(signals).union(by_record).difference(lost)):
             signal, now = signals[i], times[i]
             fired = by_record.get(i, [])
             if signal.person is not None and signal.device not in self.state.links:

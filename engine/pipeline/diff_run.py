@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from engine.errors import HerenowError
 from engine.model.moment import Effects
 from engine.model.record import Attempt, FenceChange, Frame, Record, ReleaseChange, ScheduleDue
+from engine.model.runs import others
 from engine.pipeline.core import Core
 from engine.pipeline.replay import cut, next_due, pass_time
 
@@ -111,7 +112,7 @@ class LockStep:
         part: list[Frame] = []
         for frame in frames:
             start = frame.offset
-            for n, record in enumerate(frame.records):
+            for n, record in others(frame.records):
                 if type(record) not in APART:
                     continue
                 at = frame.offset + n

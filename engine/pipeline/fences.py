@@ -1,7 +1,7 @@
 """How run-time fences change: compiled and kept off the hot path, put in force between two records."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +9,8 @@ import structlog
 
 from engine.errors import HerenowError, StoreError
 from engine.model.fence import Fence
-from engine.model.record import FenceChange, Record, ReleaseChange
+from engine.model.record import FenceChange, ReleaseChange
+from engine.model.runs import Run, others
 from engine.pipeline import runtime
 from engine.pipeline.made import Made
 from engine.pipeline.runtime import NONE, RunTimeSet
@@ -55,10 +56,10 @@ class RunTimeFences:
 
     # ------------------------------------------------------------------ compiling
 
-    async def prepare(self, state: CoreState, records: Iterable[Record]) -> None:
+    async def prepare(self, state: CoreState, records: Run) -> None:
         """Compile what these records will put in force, one after the other, from ``state`` on."""
         release, fences = state.release, state.fences
-        for record in records:
+        for _, record in others(records):
             if type(record) is ReleaseChange and record.release in self._versions:
                 await self.ensure(record.release, fences)
                 release = record.release

@@ -9,7 +9,7 @@ from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
 from engine.model.moment import Effects
 from engine.model.record import Frame
-from engine.model.signal import Signal
+from engine.model.runs import signals_of
 from engine.pipeline.core import Core
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut, releases_in
@@ -75,7 +75,8 @@ async def recover(store: Store, releases: Releases) -> Recovered:
     async for frame in store.read(PARTITION, found.checkpointed):
         await releases.ensure(releases_in(frame.records))
         await releases.fences.prepare(found.core.state, frame.records)
-        found.recent.note([r for r in frame.records if type(r) is Signal], frame.received)
+        for signals in signals_of(frame.records):
+            found.recent.note(signals, frame.received)
         found.replayed += len(frame.records)
         before, after = cut(frame, frame.offset, committed), cut(frame, max(committed, frame.offset))
         if before.records:

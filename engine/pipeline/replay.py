@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
 from engine.model.moment import Effects
-from engine.model.record import Frame, Record, ReleaseChange, ScheduleDue, Tick
+from engine.model.record import Frame, ReleaseChange, ScheduleDue, Tick
+from engine.model.runs import Run, others
 from engine.pipeline.core import Core
 from engine.pipeline.pending import Pending
 
@@ -35,9 +36,9 @@ def take_frames(frames: deque[tuple[Frame, list[Pending]]], most: int) -> tuple[
     return taken, waiting
 
 
-def releases_in(records: Iterable[Record]) -> list[str]:
+def releases_in(records: Run) -> list[str]:
     """The releases that records put in force."""
-    return [record.release for record in records if type(record) is ReleaseChange]
+    return [record.release for _, record in others(records) if type(record) is ReleaseChange]
 
 
 def drive(core: Core, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Effects]]:

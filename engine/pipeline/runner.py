@@ -18,6 +18,7 @@ from engine.measure.metrics import Metrics
 from engine.model.config import Config
 from engine.model.moment import Effects
 from engine.model.record import Frame, Genesis, Record, ReleaseChange
+from engine.model.runs import Run, signals_of, together
 from engine.model.signal import Signal
 from engine.pipeline import heap, questions, recovery
 from engine.pipeline.core import Core
@@ -139,7 +140,7 @@ class Runner:
         if self._tasks and self._broken is None:
             await self._put((), applied).done
 
-    async def ingest(self, signals: list[Signal]) -> tuple[int, int]:
+    async def ingest(self, signals: Sequence[Signal]) -> tuple[int, int]:
         """Take signals once: (accepted, duplicates), durable on return. A repeat is acknowledged only when its first
         is. Many are taken in parts: of a request that fails in between, what was journaled is known when it is sent
         again."""
@@ -149,7 +150,7 @@ class Runner:
             accepted, duplicates = accepted + fresh, duplicates + repeated
         return accepted, duplicates
 
-    def offer(self, signals: list[Signal]) -> asyncio.Future[tuple[int, int]]:
+    def offer(self, signals: Sequence[Signal]) -> asyncio.Future[tuple[int, int]]:
         """The same without a wait: refused at once, or the answer to be."""
         self._refuse_when_full(len(signals))
         fresh, duplicates = self.recent.admit(signals, self.clock.now())
@@ -180,7 +181,7 @@ class Runner:
             await asyncio.to_thread(self.releases.made.save, compiled.place, compiled.fences)
             await asyncio.to_thread(heap.trim)
 
-    async def preview(self, signals: list[Signal]) -> list[dict[str, Any]]:
+    async def preview(self, signals: Sequence[Signal]) -> list[dict[str, Any]]:
         """Per rule what it would do now, and why; nothing is kept or sent."""
         return await questions.preview(self.core, signals, self.clock.now())
 
@@ -229,10 +230,12 @@ class Runner:
     def _pieces(self) -> Iterator[bytes]:
         """A checkpoint; of the keys seen without those of signals that may never reach the journal: after a crash their
         sender tries again, and must not be told that they are repeats."""
-        waiting = [s for p in (*self._appending, *self._pending) for s in p.records if type(s) is Signal]
-        self.recent.forget(waiting)
+        waiting = [s for p in (*self._appending, *self._pending) for s in signals_of(p.records)]
+        for signals in waiting:
+            self.recent.forget(signals)
         yield from checkpoint_pieces(self.core.state, self.core.sense.pieces, self.recent.pieces, engine.__version__)
-        self.recent.note(waiting, self.clock.now())
+        for signals in waiting:
+            self.recent.note(signals, self.clock.now())
 
     # ------------------------------------------------------------------ loops
 
@@ -259,7 +262,7 @@ class Runner:
             await self._arrived.wait()
             await pace.rest(self._queued - self._unstepped)
             batch, records = self._take()
-            if records:
+            if len(records):
                 started = monotonic()
                 self._appending = batch
                 try:
@@ -300,21 +303,22 @@ class Runner:
         self._pending.clear()
         self._arrived.clear()
         self._queued -= sum(len(pending.records) for pending in failed)
-        self.recent.forget([s for pending in failed for s in pending.records if type(s) is Signal])
+        for signals in (s for pending in failed for s in signals_of(pending.records)):
+            self.recent.forget(signals)
         for pending in failed:
             pending.finish(told)
 
-    def _take(self) -> tuple[list[Pending], list[Record]]:
+    def _take(self) -> tuple[list[Pending], Run]:
         """Whatever is queued, up to a bound: a batch of one when idle."""
         batch: list[Pending] = []
-        records: list[Record] = []
-        while self._pending and len(records) < MAX_BATCH:
+        count = 0
+        while self._pending and count < MAX_BATCH:
             pending = self._pending.popleft()
             batch.append(pending)
-            records += pending.records
+            count += len(pending.records)
         if not self._pending:
             self._arrived.clear()
-        return batch, records
+        return batch, together(pending.records for pending in batch)
 
     async def _step_loop(self) -> None:
         pace, portion = Pace(*STEPS), Portion(MAX_BATCH)

@@ -9,7 +9,7 @@ Works in small pieces: nothing here keeps the event loop for more than some mill
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import floor
 from typing import Any
 
@@ -22,7 +22,9 @@ from engine.measure.trace import miss_view, moment_view
 from engine.model.moment import Effects, Miss, Moment
 from engine.model.reason import Verdict
 from engine.model.record import Attempt, Feedback, FenceChange, Frame, ProfileChange, Record, ReleaseChange, Tick
+from engine.model.runs import Run, runs
 from engine.model.signal import Signal
+from engine.model.signals import Signals
 from engine.pipeline import aside, nearest
 from engine.pipeline.aside import Question
 from engine.pipeline.closest import Closest, Track
@@ -169,7 +171,7 @@ class Asked:
         """The records of a frame that this person, or everybody, is concerned by."""
         devices, people = self._past.devices, self._past.people
         kept: list[Record] = []
-        for record in frame.records:
+        for record in self._perhaps(frame.records):
             if type(record) is Signal:
                 if record.device in devices or (record.person is not None and record.person in people):
                     devices.add(record.device)
@@ -179,6 +181,15 @@ class Asked:
             elif self._concerns(record, frame.received):
                 kept.append(record)
         return kept
+
+    def _perhaps(self, records: Run) -> Iterator[Record]:
+        """Without the signals in columns that certainly concern others."""
+        for run in runs(records):
+            if isinstance(run, Signals):
+                devices, more = self._past.devices, run.more
+                yield from (run[k] for k, device in enumerate(run.devices) if device in devices or k in more)
+            else:
+                yield from run
 
     def _concerns(self, record: Record, received: float) -> bool:
         devices, people = self._past.devices, self._past.people

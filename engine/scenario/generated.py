@@ -11,6 +11,7 @@ from engine.clock import monotonic
 from engine.model.ids import share
 from engine.model.moment import Moment
 from engine.model.record import Feedback, Frame
+from engine.model.runs import together
 from engine.model.signal import Signal
 from engine.pipeline.core import Core
 from engine.pipeline.versions import Compiled
@@ -140,7 +141,7 @@ def _recut(journal: Sequence[Frame], rng: Random) -> Iterator[Frame]:
     held: Frame | None = None
     for frame in journal:
         if held is not None and held.received == frame.received and rng.random() < 0.7:
-            held = Frame(held.offset, held.received, [*held.records, *frame.records])
+            held = Frame(held.offset, held.received, together([held.records, frame.records]))
             continue
         if held is not None:
             yield held

@@ -1,18 +1,15 @@
 """Consecutive signals in columns, and which of them may change something."""
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
-from struct import error
 from typing import Any
 
 import numpy as np
-from msgspec.structs import astuple
 
 from engine.model.release import SensePolicy
-from engine.model.signal import Signal
+from engine.model.signals import Signals
 from engine.sense.approaching import Marked
-from engine.sense.arithmetic import Bools, Floats, Ints, wrap
+from engine.sense.arithmetic import Bools, Ints, wrap
 from engine.sense.columns import HELD, NONE, STATE, Devices, packed
 from engine.sense.fast import Swift, Told, judged
 from engine.sense.fixes import Fixes
@@ -28,17 +25,14 @@ class Segment:
     """Columns over signals, and the rows of their devices as they were before (``own``). ``usable``: has a fix good
     enough to judge fences; ``late``: comes after a newer one; ``again``: its device comes more than once."""
 
-    def __init__(
-        self, signals: Sequence[Signal], received: Sequence[float], devices: Devices, policy: SensePolicy
-    ) -> None:
+    def __init__(self, signals: Signals, received: Sequence[float], devices: Devices, policy: SensePolicy) -> None:
         self.size, self.policy = len(signals), policy
-        names, at, _, *place, battery, _, reported, _, _, _ = zip(*map(astuple, signals), strict=True)
-        self.rows = devices.rows(names)
+        self.rows = devices.rows(signals.devices)
         self.own = devices.take(self.rows)
-        self.at, self.received = packed(at, "d"), packed(received, "d")
-        self.lat, self.lon, self.accuracy, self.speed, self.heading, self.altitude = map(_column, place)
-        self.battery = _column(battery)
-        self.reported = [k for k, told in enumerate(reported) if told is not None] if any(reported) else []
+        self.received = packed(received, "d")
+        (self.at, self.lat, self.lon), self.given = signals.numbers[:3], signals.numbers[3:]
+        self.accuracy, self.speed, self.heading, self.altitude, self.battery = self.given
+        self.reported = sorted(k for k, more in signals.more.items() if more.reported is not None)
         self.precise = np.where(np.isnan(self.accuracy), policy.default_accuracy, self.accuracy)
         self.fix = self.lat == self.lat
         self.usable = self.fix & (self.precise <= policy.max_accuracy)
@@ -167,8 +161,7 @@ class Segment:
         """Move on the clocks and places of devices, but for signals to ``skip``; rows whose timers may come
         sooner (``soon``: than the next one)."""
         if swift is not None:
-            given = np.stack([self.accuracy, self.speed, self.heading, self.altitude, self.battery])
-            columns = self.received, self.lat, self.lon, self.precise, given, devices
+            columns = self.received, self.lat, self.lon, self.precise, self.given, devices
             return swift.settle(self.rows, self.at, *columns, skip | self.late, soon)
         keep = ~(self.late | skip)
         whole = bool(keep.all())
@@ -196,15 +189,3 @@ class Segment:
     def seen(self, k: int) -> dict[int, Evidence] | None:
         """What that signal's fix says of fences, as far as it matters; None: not known."""
         return None if self._unclear[k] else self._seen.get(k, {})
-
-
-def _column(values: Sequence[Any]) -> Floats:
-    """Numbers, None as NaN."""
-    column: Floats
-    try:
-        column = packed(values, "d")
-    except error:
-        if values[0] is None and values.count(None) == len(values):
-            return np.full(len(values), np.nan)
-        column = packed([math.nan if value is None else value for value in values], "d")
-    return column

@@ -12,6 +12,7 @@ from engine.model.person import Position
 from engine.model.pieces import pieces
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal, Transition
+from engine.model.signals import FEW, Signals
 from engine.sense import endings
 from engine.sense.arithmetic import Bools, Ints
 from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, unpack
@@ -25,7 +26,6 @@ from engine.sense.single import Single
 
 VERSION = 3
 _BEFORE = 2  # the names of devices as a list
-FEW = 8  # signals up to which columns do not pay
 MANY = 500  # devices from which visits that end with their fences are taken off in columns
 
 
@@ -58,7 +58,7 @@ class Sense:
         if len(signals) <= FEW or self.policy.enter_probability <= 0.5:
             return self._one_by_one(signals, received)
         try:
-            segment = Segment(signals, received, self._devices, self.policy)
+            segment = Segment(Signals.of(signals), received, self._devices, self.policy)
             stirred = segment.stirred(self._devices, self._single)
         except Exception as error:  # nothing is changed yet
             self._failed(-1, "", error)

@@ -17,7 +17,8 @@ from engine.clock import Clock
 from engine.errors import StoreError
 from engine.model.config import Retention
 from engine.model.moment import Effects, OutboxRow
-from engine.model.record import Frame, Genesis, Record, encode_records
+from engine.model.record import Frame, Genesis, Record
+from engine.model.runs import encode_records
 from engine.ports import MomentQuery, Store, StoredMoment
 from engine.store import database, moments, outbox, reading
 from engine.store.checkpoints import Checkpoints
@@ -138,7 +139,7 @@ class EmbeddedStore(Store):
 
     async def append(self, partition: int, records: Sequence[Record], received: float) -> Frame:
         self._check(partition)
-        kept = list(records)
+        kept = list(records) if isinstance(records, list) else records
         if not kept:
             return Frame(self._journal.end, max(received, self._journal.received), kept)
         # Encoded and summed here: the thread then needs the interpreter lock for little but its one system call.

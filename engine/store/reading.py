@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import StoreError
-from engine.model.record import Frame, decode_records
+from engine.model.record import Frame
+from engine.model.runs import decode_records
 from engine.store.files import Files, explained
 from engine.store.frames import FRAME_HEADER, SEGMENT_HEADER, Head, Segment, damage, parse_head, parse_segment
 from engine.store.scanning import scan

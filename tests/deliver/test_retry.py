@@ -7,7 +7,7 @@ import pytest
 
 from engine.deliver.retry import attempt_of, doubling, homeless, interrupted, tidy, wait_after
 from engine.model.moment import OutboxRow, Result
-from engine.model.record import decode_records, encode_records
+from engine.model.runs import decode_records, encode_records
 
 NOW = 1_795_500_000.0
 WEBHOOK = (5.0, 300.0, 1800.0)

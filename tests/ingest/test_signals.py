@@ -11,6 +11,7 @@ from engine.ingest.body import BadBody
 from engine.ingest.signals import BRIEF, decode, decode_frame, decode_frames
 from engine.model.config import Limits
 from engine.model.signal import Reported
+from engine.model.signals import Signals
 
 ARRIVAL = 1_795_508_200.0
 FIX = {"device": "d1", "lat": 52.5, "lon": 13.4}
@@ -286,3 +287,53 @@ def test_a_body_decoded_in_pieces_is_what_it_is_whole(monkeypatch, body, kind):
     monkeypatch.setattr(signals, "_LARGE", 0)
     monkeypatch.setattr(signals, "_PIECE", 2)
     assert told() == whole
+
+
+def test_many_signals_are_read_as_each_alone_would_be():
+    """Arrays go through columns, single signals do not."""
+    chance = random.Random(7)
+    extras = {
+        "at": [None, 1795508100.25, 1795508100, "2026-11-24T08:15:00Z"], "accuracy": [None, 12, 0.5], "speed": [None, 1.5],
+        "heading": [None, 90], "altitude": [None, -34.5], "battery": [None, 0.5], "event": [None, "app_open"],
+        "person": [None, "p1"], "id": [None, "a", "b\u00e9"],
+    }  # fmt: skip
+    for rare in (
+        {},
+        {"context": [None, {"app": "3"}]},
+        {"reported": [None, {"kind": "exit", "fence": "f"}]},
+        {"lat": [None, 200.0, 1]},
+    ):
+        for _ in range(50):
+            sent = []
+            for number in range(chance.randint(9, 30)):
+                fields = {name: chance.choice(values) for name, values in {**extras, **rare}.items()}
+                one = {**FIX, "device": f"d{number}", **{k: v for k, v in fields.items() if v is not None}}
+                sent.append(one if fields.get("lat", 1) is not None else {k: v for k, v in one.items() if k != "lat"})
+            many, alone = read(sent), [read(signal) for signal in sent]
+            assert list(many.signals) == [signal for decoded in alone for signal in decoded.signals]
+            assert list(many.indexes) == [k for k, decoded in enumerate(alone) if decoded.signals]
+            assert [r.problem for r in many.rejected] == [r.problem for decoded in alone for r in decoded.rejected]
+
+
+def test_plain_arrays_are_read_into_columns():
+    decoded = read([{**FIX, "device": f"d{k}", "at": 1795508100.0 + k} for k in range(20)])
+    assert type(decoded.signals) is Signals
+
+
+def test_many_signals_of_one_device_come_in_order_of_time():
+    sent = [{**FIX, "device": f"d{k % 3}", "at": 1795508100.0 - k, "event": f"e{k}"} for k in range(20)]
+    decoded = read(sent)
+    for device in ("d0", "d1", "d2"):
+        times = [signal.at for signal in decoded.signals if signal.device == device]
+        assert times == sorted(times)
+    assert [sent[k]["event"] for k in decoded.indexes] == [signal.event for signal in decoded.signals]
+
+
+@pytest.mark.parametrize("text", ["a\u0007", "a\u2028"])
+@pytest.mark.parametrize("field", ["device", "id", "event", "person"])
+def test_a_control_character_among_many_is_found(field, text):
+    sent = [{**FIX, "device": f"d{k}"} for k in range(20)]
+    sent[13] = {**sent[13], field: text}
+    decoded = read(sent)
+    assert [(r.index, r.field) for r in decoded.rejected] == [(13, field)]
+    assert len(decoded.signals) == 19

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from engine.model.record import Frame, encode_records
+from engine.model.record import Frame
+from engine.model.runs import encode_records
 from engine.model.signal import Signal
 from engine.store import reading
 from engine.store.files import Files

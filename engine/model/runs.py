@@ -1,0 +1,174 @@
+"""Records in a row, signals among them in columns; and how the journal writes them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, cast, overload
+
+import msgspec
+import numpy as np
+from msgspec import Struct, field
+
+from engine.model.record import Record
+from engine.model.signal import Signal
+from engine.model.signals import FEW, NUMBERS, More, Signals
+
+Run = Sequence[Record]
+SENSED = (Signal, Signals)
+
+
+class Runs(Sequence[Record]):
+    """Records of which some are signals in columns. ``parts``: one after the other, each a ``Signals`` or a list."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Sequence[Run]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Run: ...
+
+    def __getitem__(self, at: int | slice) -> Record | Run:
+        if isinstance(at, slice):
+            first, last, _ = at.indices(len(self))
+            return _one(list(self._between(first, last)))
+        place = range(len(self))[at]
+        return next(self._between(place, place + 1))[0]
+
+    def _between(self, first: int, last: int) -> Iterator[Run]:
+        for part in self.parts:
+            if first < len(part) and last > 0:
+                yield part[max(first, 0) : last]
+            first, last = first - len(part), last - len(part)
+
+    def __iter__(self) -> Iterator[Record]:
+        return (record for part in self.parts for record in part)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+
+def runs(records: Run) -> Sequence[Run]:
+    """The parts of records: ``Signals``, or others (single signals may be among them)."""
+    return records.parts if type(records) is Runs else (records,)
+
+
+def others(records: Run) -> Iterator[tuple[int, Record]]:
+    """Records that are not in columns, each with its place."""
+    start = 0
+    for run in runs(records):
+        if type(run) is not Signals:
+            yield from enumerate(run, start)
+        start += len(run)
+
+
+def signals_of(records: Run) -> Iterator[Sequence[Signal]]:
+    """The signals among records, in order."""
+    for run in runs(records):
+        yield run if isinstance(run, Signals) else [record for record in run if type(record) is Signal]
+
+
+def together(parts: Iterable[Run]) -> Run:
+    """Records one after the other; signals that follow each other go into columns where they are more than a few."""
+    items = (item for part in parts for item in items_of(part))
+    return _one(
+        joined(cast(list[Signal | Signals], list(group))) if alike else cast(list[Record], list(group))
+        for alike, group in groupby(items, key=lambda item: type(item) in SENSED)
+    )
+
+
+def items_of(records: Run) -> Iterator[Record | Signals]:
+    """Records, with signals in columns as one."""
+    for run in runs(records):
+        if isinstance(run, Signals):
+            yield run
+        else:
+            yield from run
+
+
+def joined(items: Sequence[Signal | Signals]) -> Sequence[Signal]:
+    """Signals one after the other: in columns, or a list where they are few."""
+    if sum(len(item) if isinstance(item, Signals) else 1 for item in items) <= FEW:
+        return [signal for item in items for signal in (item if isinstance(item, Signals) else (item,))]
+    found: list[Signals] = []
+    for columns, group in groupby(items, key=lambda item: type(item) is Signals):
+        same = list(group)
+        found += cast(list[Signals], same) if columns else [Signals.of(cast(list[Signal], same))]
+    return Signals.join(found)
+
+
+def _one(parts: Iterable[Run]) -> Run:
+    """Parts as few as can be: lists that meet become one."""
+    found: list[Run] = []
+    for part in parts:
+        if found and isinstance(part, list) and isinstance(found[-1], list):
+            found[-1] = found[-1] + part
+        elif len(part):
+            found.append(part)
+    return found[0] if len(found) == 1 else Runs(found) if found else []
+
+
+# ------------------------------------------------------------------ in the journal
+
+
+class _Block(Struct, frozen=True, array_like=True, tag="signals"):
+    """Signals in columns: of ``NUMBERS`` those that any signal has (``given``: a bit for each)."""
+
+    devices: list[str]
+    keys: bytes
+    given: int
+    numbers: bytes
+    ids: list[str | None] | None = None
+    more: dict[int, More] = field(default_factory=dict)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Record | _Block])
+
+
+def encode_records(records: Run) -> bytes:
+    """Records as one msgpack array."""
+    if isinstance(records, list):
+        return _encoder.encode(records)
+    items: list[Any] = []
+    for run in runs(records):
+        items += [_block(run)] if isinstance(run, Signals) else run
+    return _encoder.encode(items)
+
+
+def decode_records(payload: bytes | memoryview) -> Run:
+    """The inverse of :func:`encode_records`; raises ``msgspec.DecodeError`` on damage."""
+    items = _decoder.decode(payload)
+    found: list[Run] = []
+    for block, group in groupby(items, key=lambda item: type(item) is _Block):
+        same = list(group)
+        found += map(_columns, cast(list[_Block], same)) if block else [cast(list[Record], same)]
+    return _one(found)
+
+
+def _block(signals: Signals) -> _Block:
+    given = [k for k, row in enumerate(signals.numbers) if not np.isnan(row).all()]
+    numbers = signals.numbers if len(given) == len(NUMBERS) else signals.numbers[given]
+    return _Block(
+        signals.devices,
+        signals.keys.astype("<i8", copy=False).tobytes(),
+        sum(1 << k for k in given),
+        numbers.astype("<f8", copy=False).tobytes(),
+        signals.ids,
+        dict(signals.more),
+    )
+
+
+def _columns(block: _Block) -> Signals:
+    size, given = len(block.devices), [k for k in range(len(NUMBERS)) if block.given >> k & 1]
+    sizes = len(block.keys), len(block.numbers), len(block.devices if block.ids is None else block.ids)
+    if sizes != (8 * size, 8 * size * len(given), size) or not all(0 <= k < size for k in block.more):
+        raise msgspec.DecodeError("columns that do not fit each other")
+    numbers = np.full((len(NUMBERS), size), np.nan)
+    numbers[given] = np.frombuffer(block.numbers, "<f8").reshape(len(given), size)
+    return Signals(block.devices, np.frombuffer(block.keys, "<i8"), numbers, block.ids, block.more)
