@@ -1,30 +1,30 @@
-"""Repeats are recognised per device: the last 16 signal keys, packed, and 60 s of those that have no time of their own.
+"""Repeats are recognised per device: the last 16 signal keys, and 60 s of those that have no time of their own.
 
-The keys of a device are one string of bytes, newest first: a look is a substring search, to remember is to prepend.
-They are kept by the row that ``sense`` has given the device, whose name is thus in memory once; those of a device whose
-first signals are still on their way to ``sense``, by its name.
+Keys are kept by the row that ``sense`` has given the device, whose name is thus in memory once (see ``lastkeys``);
+those of a device whose first signals are still on their way to ``sense``, by its name: packed, newest first.
 """
 
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import compress
+from typing import cast
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
+from engine.ingest.lastkeys import KEYS, WIDTH, Bools, Ints, LastKeys
 from engine.ingest.signals import BRIEF
 from engine.model.pieces import head_of_bytes, pieces
 from engine.model.signal import Signal
 from engine.model.signals import Signals
 from engine.sense import Names
 
-KEYS = 16
-WIDTH = 8  # bytes of a key
 BRIEF_SECONDS = 60.0
 BRIEF_MOST = 500_000  # beyond that the oldest are forgotten early: memory is bounded, recognition is best effort
 _KEPT = WIDTH * (KEYS - 1)  # of the keys a device had, beside a new one
-_PART = 10_000  # devices written at once
+_FEW = 16  # signals up to which arrays do not pay
 
 
 class _Dump(Struct, array_like=True):
@@ -32,7 +32,7 @@ class _Dump(Struct, array_like=True):
     keys: list[bytes]
     brief: list[tuple[str, int, float]]
     counts: bytes = b""  # by row: how many keys, a byte each
-    rows: bytes = b""  # the keys by row, one after the other
+    rows: bytes = b""  # the keys by row, one after the other, newest first
 
 
 class Recent:
@@ -40,50 +40,90 @@ class Recent:
 
     def __init__(self, names: Names | None = None) -> None:
         self._names = Names() if names is None else names
-        self._held: list[bytes] = []  # by row
+        self._held = LastKeys()
         self._new: dict[str, bytes] = {}  # by name, of those without a row
         # in order of time; a plain dict would step over all that were forgotten to find the oldest
         self._brief: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     def size(self) -> int:
         """Bytes held, but for the names of devices."""
-        held = (*self._held, *self._new.values())
-        return sys.getsizeof(self._held) + sys.getsizeof(self._new) + sum(map(sys.getsizeof, held))
+        return self._held.nbytes() + sys.getsizeof(self._new) + sum(map(sys.getsizeof, self._new.values()))
 
-    def _rows(self, devices: Sequence[str]) -> list[int]:
-        """The row of each device, NONE where it has none yet. The keys of those that got one since are put
-        there."""
-        if len(self._held) == self._names.size:
-            return self._names.find_all(devices)
-        for row in range(len(self._held), self._names.size):
-            self._held.append(self._new.pop(self._names[row], b"") if self._new else b"")
+    def fresh(self, rows: Ints, keys: Ints, devices: Sequence[str], received: float) -> Bools | None:
+        """Which of some signals are no repeats (None: all); those are remembered. ``rows``: of their devices, NONE
+        where one has none yet; ``received`` is journal time (it must not decrease between calls)."""
+        if len(rows) <= _FEW:
+            return _told(self._each(rows.tolist(), keys.tolist(), devices, received))
+        if self._held.size != self._names.size:
+            self._settle()
+        odd = (rows | keys << 1) < 0  # without a row, or brief
+        if not odd.any():
+            return self._many(rows, keys)
+        found, plain = np.ones(len(rows), np.bool_), (~odd).nonzero()[0]
+        if len(plain):
+            known = self._many(rows[plain], keys[plain])
+            if known is not None:
+                found[plain] = known
+        at: list[int] = odd.nonzero()[0].tolist()
+        found[at] = self._each(rows[at].tolist(), keys[at].tolist(), [devices[k] for k in at], received)
+        return None if found.all() else found
+
+    def _many(self, rows: Ints, keys: Ints) -> Bools | None:
+        """The same of devices with rows. Those that come several times take turns, each time one signal of each."""
+        ordered = np.sort(rows)
+        if not (ordered[1:] == ordered[:-1]).any():
+            return self._held.add(rows, keys)
+        found, left = np.ones(len(rows), np.bool_), rows.argsort(kind="stable")
+        while len(left) > _FEW:
+            first = np.ones(len(left), np.bool_)
+            np.not_equal(rows[left[1:]], rows[left[:-1]], out=first[1:])
+            turn = left[first]
+            if len(turn) <= _FEW:
+                break
+            known = self._held.add(rows[turn], keys[turn])
+            if known is not None:
+                found[turn] = known
+            left = left[~first]
+        found[left] = self._held.add_few(rows[left].tolist(), keys[left].tolist())
+        return None if found.all() else found
+
+    def _each(self, rows: Sequence[int], keys: Sequence[int], devices: Sequence[str], received: float) -> list[bool]:
+        """The same one by one."""
+        if self._held.size != self._names.size:
+            self._settle()
+        if rows and min(rows) >= 0 and max(keys) < BRIEF:
+            return self._held.add_few(rows, keys)
+        found = []
+        for row, key, device in zip(rows, keys, devices, strict=True):
+            if key >= BRIEF:
+                found.append(self._admit_brief(device, key, received))
+            else:
+                found.append(self._held.add_few([row], [key])[0] if row >= 0 else self._admit_new(device, key))
+        return found
+
+    def _settle(self) -> None:
+        """The keys of those that got a row since are put there."""
+        before, rows = self._held.size, self._names.size
+        self._held.extend(rows)
+        for row in range(before, rows) if self._new else ():
+            held = self._new.pop(self._names[row], None)
+            if held is not None:
+                self._held.put_one(row, _split(held)[::-1])
         if not self._new:
             self._new = {}  # a dict does not shrink
-        return self._names.find_all(devices)
 
     def admit(self, signals: Sequence[Signal], received: float) -> tuple[Sequence[Signal], int]:
-        """The signals that are no repeats, in order, and how many were; the fresh ones are remembered. ``received`` is
-        journal time (it must not decrease between calls)."""
+        """The signals that are no repeats, in order, and how many were; see ``fresh``."""
         devices, keys = _identities(signals)
-        by_row, by_name = self._held, self._new
-        fresh: list[int] = []
-        for k, (row, key) in enumerate(zip(self._rows(devices), keys, strict=True)):
-            if key & BRIEF:
-                if self._admit_brief(devices[k], key, received):
-                    fresh.append(k)
-                continue
-            packed = key.to_bytes(WIDTH, "little")
-            held = by_row[row] if row >= 0 else by_name.get(devices[k], b"")
-            if held.find(packed) >= 0 and _aligned(packed, held):  # `in` would first try the key as a number
-                continue
-            held = packed + held[:_KEPT]
-            if row >= 0:
-                by_row[row] = held
-            else:
-                by_name[devices[k]] = held
-            fresh.append(k)
-        if len(fresh) == len(signals):
+        rows = self._names.find_all(devices)
+        if len(rows) > _FEW:
+            told = self.fresh(np.array(rows), np.asarray(keys), devices, received)
+            found: Sequence[bool] = () if told is None else told.tolist()
+        else:
+            found = self._each(rows, cast(list[int], keys), devices, received)
+        if all(found):
             return signals, 0
+        fresh = list(compress(range(len(signals)), found))
         some = signals.take(fresh) if isinstance(signals, Signals) else [signals[k] for k in fresh]
         return some, len(signals) - len(fresh)
 
@@ -94,18 +134,20 @@ class Recent:
     def forget(self, signals: Sequence[Signal]) -> None:
         """The append of these fresh signals failed: sent again, they are no repeats."""
         devices, keys = _identities(signals)
-        for device, key, row in zip(devices, keys, self._rows(devices), strict=True):
+        self.lose(self._names.find_all(devices), np.asarray(keys, np.int64).tolist(), devices)
+
+    def lose(self, rows: Sequence[int], keys: Sequence[int], devices: Sequence[str]) -> None:
+        """The same; see ``fresh``."""
+        self._settle()
+        for row, key, device in zip(rows, keys, devices, strict=True):
             if key & BRIEF:
                 self._brief.pop((device, key), None)
-                continue
-            packed = key.to_bytes(WIDTH, "little")
-            held = self._held[row] if row >= 0 else self._new.get(device, b"")
-            if packed in held:
-                held = b"".join(key for key in _split(held) if key != packed)
-                if row >= 0:
-                    self._held[row] = held
-                else:
-                    self._new[device] = held
+            elif row >= 0:
+                held = self._held.of(row)
+                if key in held:
+                    self._held.put_one(row, [other for other in held if other != key])
+            elif key in (held := _split(self._new.get(device, b""))):
+                self._new[device] = _packed([other for other in held if other != key])
 
     def dump(self) -> bytes:
         """For the checkpoint."""
@@ -113,29 +155,38 @@ class Recent:
 
     def pieces(self) -> Iterator[bytes]:
         """The same bit by bit."""
-        self._rows(())
+        self._settle()
         yield b"\x95"  # an array of five: see ``_Dump``
         brief = [(device, key, at) for (device, key), at in self._brief.items()]
         for part in (list(self._new), list(self._new.values()), brief):
             yield from pieces(part)
-        counts = bytes(len(held) // WIDTH for held in self._held)
+        counts = self._held.counts()
         yield head_of_bytes(len(counts)) + counts
         yield head_of_bytes(sum(counts) * WIDTH)
-        for at in range(0, len(self._held), _PART):
-            yield b"".join(self._held[at : at + _PART])
+        yield from self._held.pieces()
 
     @classmethod
     def load(cls, blob: bytes, names: Names | None = None) -> "Recent":
         """The inverse of :meth:`dump`; ``names`` as they were then. Raises ``msgspec.DecodeError`` on damage."""
         dump = msgspec.msgpack.decode(blob, type=_Dump)
         recent = cls(names)
-        ends = accumulate((WIDTH * count for count in dump.counts), initial=0)
-        recent._held = [dump.rows[at:end] for at, end in pairwise(ends)]
-        if len(recent._held) > recent._names.size:
+        try:
+            recent._held = LastKeys.load(dump.counts, dump.rows)
+        except ValueError as error:
+            raise msgspec.DecodeError(str(error)) from None
+        if recent._held.size > recent._names.size:
             raise msgspec.DecodeError("keys of devices that nobody knows")
         recent._new = dict(zip(dump.devices, dump.keys, strict=False))
         recent._brief.update(((device, key), at) for device, key, at in dump.brief)
         return recent
+
+    def _admit_new(self, device: str, key: int) -> bool:
+        """Of a device without a row."""
+        packed, held = key.to_bytes(WIDTH, "little"), self._new.get(device, b"")
+        if held.find(packed) >= 0 and key in _split(held):  # it might lie across two others
+            return False
+        self._new[device] = packed + held[:_KEPT]
+        return True
 
     def _admit_brief(self, device: str, key: int, received: float) -> bool:
         brief = self._brief
@@ -151,17 +202,21 @@ class Recent:
         return True
 
 
-def _identities(signals: Sequence[Signal]) -> tuple[list[str], list[int]]:
+def _identities(signals: Sequence[Signal]) -> tuple[list[str], list[int] | Ints]:
     """Their devices and keys."""
     if isinstance(signals, Signals):
-        return signals.devices, signals.keys.tolist()
+        return signals.devices, signals.keys if len(signals) > _FEW else signals.keys.tolist()
     return [signal.device for signal in signals], [signal.key for signal in signals]
 
 
-def _split(held: bytes) -> list[bytes]:
-    return [held[at : at + WIDTH] for at in range(0, len(held), WIDTH)]
+def _told(found: list[bool]) -> Bools | None:
+    return None if all(found) else np.array(found, np.bool_)
 
 
-def _aligned(packed: bytes, held: bytes) -> bool:
-    """Whether a hit is a key, and does not only lie across two of them."""
-    return packed in _split(held)
+def _split(held: bytes) -> list[int]:
+    keys: list[int] = np.frombuffer(held, np.int64).tolist()
+    return keys
+
+
+def _packed(keys: list[int]) -> bytes:
+    return np.array(keys, np.int64).tobytes()

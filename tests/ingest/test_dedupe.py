@@ -5,11 +5,13 @@ import sys
 from collections import OrderedDict, deque
 
 import msgspec
+import numpy as np
 import pytest
 
-from engine.ingest.dedupe import BRIEF_SECONDS, KEYS, Recent
+from engine.ingest.dedupe import BRIEF_SECONDS, KEYS, Recent, _split
 from engine.ingest.signals import BRIEF
 from engine.model.signal import Signal
+from engine.model.signals import Signals
 from engine.sense import Names
 
 
@@ -109,14 +111,94 @@ def test_it_equals_sixteen_keys_in_a_queue_whenever_devices_get_their_rows(seed)
             known.append(key)
 
 
-def test_memory_per_device_is_small():
+class Model:
+    """Sixteen keys in a queue per device, and brief ones by time."""
+
+    def __init__(self):
+        self.held, self.brief = {}, {}
+
+    def fresh(self, device, key, received):
+        if key & BRIEF:
+            self.brief = {k: at for k, at in self.brief.items() if at + BRIEF_SECONDS >= received}
+            known = (device, key) in self.brief
+            self.brief.setdefault((device, key), received)
+            return not known
+        known = self.held.setdefault(device, deque(maxlen=KEYS))
+        if key in known:
+            return False
+        known.append(key)
+        return True
+
+    def forget(self, device, key):
+        self.brief.pop((device, key), None)
+        known = self.held.get(device, ())
+        if key in known:
+            known.remove(key)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_batches_of_any_size_are_judged_as_one_by_one(seed):
+    rng, names, model = random.Random(seed), Names(), Model()
+    recent, devices, received = Recent(names), [f"d{k}" for k in range(rng.choice((3, 40, 300)))], 0.0
+    for n in range(250):
+        received += rng.choice((0.0, 1.0, 9.0))
+        size, alone = rng.choice((1, 3, 20, 60, 150)), rng.random() < 0.5
+        wanted = rng.sample(devices, min(size, len(devices))) if alone else rng.choices(devices, k=size)
+        kind = rng.choice((0, 0, 0.1, 1))  # of them brief
+        batch = [
+            signal(rng.randrange(40) * 0x0101010101 | (BRIEF if rng.random() < kind else 0), device)
+            for device in wanted
+        ]
+        expected = [s for s in batch if model.fresh(s.device, s.key, received)]
+        taken, repeats = recent.admit(Signals.of(batch) if rng.random() < 0.5 else batch, received)
+        assert (list(taken), repeats) == (expected, len(batch) - len(expected))
+        if rng.random() < 0.1:
+            recent.forget(expected)
+            for s in expected:
+                model.forget(s.device, s.key)
+        if rng.random() < 0.3:
+            names.rows(rng.sample(devices, min(20, len(devices))))
+        if n % 50 == 49:
+            blob = recent.dump()
+            recent = Recent.load(blob, names)
+            assert recent.dump() == blob
+    held = recent._held
+    by_row = {names[row]: held.of(row) for row in range(held.size)}
+    by_name = {name: _split(keys)[::-1] for name, keys in recent._new.items()}
+    assert {name: keys for name, keys in (by_row | by_name).items() if keys} == {
+        name: list(keys) for name, keys in model.held.items() if keys
+    }
+
+
+@pytest.mark.parametrize(("many", "most"), [(1, 10), (2, 32), (4, 50), (8, 85), (16, 150)])
+def test_memory_per_device_is_that_of_its_keys(many, most):
+    names, devices = Names(), 20_000
+    names.rows([f"d{i}" for i in range(devices)])
+    recent, rows = Recent(names), np.arange(devices)
+    for n in range(many):
+        assert recent.fresh(rows, rows + n * devices, [], 0.0) is None
+    assert recent.size() / devices <= most + (0 if many < 3 else 25)  # a little of each narrower pool stays
+    assert recent.fresh(rows, rows, [], 0.0).tolist() == [False] * devices
+
+
+def test_keys_as_they_were_dumped_when_they_were_strings_are_read():
     names = Names()
-    recent = Recent(names)
-    for i in range(2000):
-        fresh(recent, i + 1, device=f"d{i}")
-    names.rows([f"d{i}" for i in range(2000)])
-    assert fresh(recent, 1, device="d0") == []
-    assert recent.size() <= 2000 * 58
+    names.rows(["d1", "d2", "d3"])
+    keys = b"".join(key.to_bytes(8, "little") for key in (9, 8, 7, *range(40, 24, -1)))  # newest first
+    old = msgspec.msgpack.encode([[], [], [], bytes([3, 0, 16]), keys])
+    recent = Recent.load(old, names)
+    assert [recent._held.of(row) for row in range(3)] == [[7, 8, 9], [], list(range(25, 41))]
+    assert recent.dump() == Recent.load(recent.dump(), names).dump()
+    assert fresh(recent, 41, 25, device="d3") == [41, 25]
+    assert fresh(recent, 7, 8, 9) == []
+
+
+@pytest.mark.parametrize(("counts", "keys"), [(b"\x02", 8), (b"\x11", 136), (b"\x01", 16)])
+def test_keys_that_are_not_as_many_as_are_counted_are_refused(counts, keys):
+    names = Names()
+    names.rows(["d1"])
+    with pytest.raises(msgspec.DecodeError, match="counted"):
+        Recent.load(msgspec.msgpack.encode([[], [], [], counts, bytes(keys)]), names)
 
 
 def test_memory_per_device_is_bounded():
