@@ -11,7 +11,7 @@ from engine.model.fence import Fence
 from engine.model.moment import Check, Effects, Moment, Notification, OutboxRow, Result
 from engine.model.record import Frame, Genesis, Record
 from engine.model.rule import Rule
-from engine.model.signal import Cause
+from engine.model.signal import Cause, Transition
 
 if TYPE_CHECKING:
     import aiohttp
@@ -273,8 +273,8 @@ class Matcher(Protocol[S]):
     where what it needs is not installed, ``AuthorError`` with every line that it cannot express. What it does express,
     every matcher answers alike: which one decides never shows.
 
-    - ``woken`` lists, in order of rule id, the rules that have a trigger for this cause; its cost follows their number
-      and not that of all rules.
+    - ``woken`` lists, in order of rule id, the rules that have a trigger for this cause, or for this transition before
+      a cause is made of it; its cost follows their number and not that of all rules.
     - ``dwells`` maps a fence to the sorted seconds after which some rule wants to know that a device is still there;
       ``horizon`` is how many seconds of history some condition may look back.
     - ``with_fences`` is the same matcher for other fences; the one asked goes on unchanged.
@@ -283,8 +283,8 @@ class Matcher(Protocol[S]):
     dwells: Mapping[str, tuple[float, ...]]
     horizon: float
 
-    def woken(self, cause: Cause, initial: bool = False) -> Sequence[Judged[S]]:
-        """The rules that a cause wakes. ``initial``: the device's first fix ever was already inside."""
+    def woken(self, what: Cause | Transition, initial: bool = False) -> Sequence[Judged[S]]:
+        """The rules that it wakes. ``initial``: the device's first fix ever was already inside."""
         ...
 
     def with_fences(self, fences: Iterable[Fence]) -> "Matcher[S]":

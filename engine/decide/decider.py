@@ -51,6 +51,8 @@ class Decider:
             runs = gate.runs(rule, now, zone)
             if runs is not None and not runs.ok:
                 return runs
+            if not self._state.switches:
+                return gate.NO_SWITCH
             check = gate.pause(self._state, rule, cause, self._routes(self._plan(rule), self._is_test(person)))
         return check
 

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from operator import attrgetter
 
-from engine.model.past import count_visits, with_event, with_visit, without_visits
+from engine.model.past import VISIT_BYTES, count_visits, with_event, with_visit, without_visits
 from engine.model.person import Happened, Person, Visit
 from engine.model.signal import Transition
 
@@ -41,8 +41,12 @@ def _open(person: Person, t: Transition, horizon: float) -> None:
             return
         stays.remove(last)
         _close(person, t, last.enter, max(last.enter, t.visit), horizon)
-    stays.insert(bisect_right(stays, t.visit, key=attrgetter("enter")), Visit(t.fence, t.device, t.visit))
-    if len(stays) + count_visits(person.past) > MAX_VISITS:
+    if stays and stays[-1].enter > t.visit:
+        stays.insert(bisect_right(stays, t.visit, key=attrgetter("enter")), Visit(t.fence, t.device, t.visit))
+    else:
+        stays.append(Visit(t.fence, t.device, t.visit))
+    few = len(stays) + len(person.past) // VISIT_BYTES <= MAX_VISITS  # at a glance
+    if not few and len(stays) + count_visits(person.past) > MAX_VISITS:
         if person.past:
             person.past = without_visits(person.past, 1)
         del stays[: max(0, len(stays) - MAX_VISITS)]

@@ -13,7 +13,7 @@ from engine.model.fence import Fence
 from engine.model.moment import Check
 from engine.model.release import Release
 from engine.model.rule import AllOf, AnyOf, Condition, Did, InOrder, NoneOf, Rule, Segment, Target, Visited
-from engine.model.signal import Cause
+from engine.model.signal import Cause, Transition
 
 WEEK_SECONDS = 7 * 86400.0
 MAX_THERE = 65_536  # fences of which is remembered whom an enter or exit wakes, so that nothing else is looked at
@@ -105,23 +105,24 @@ class Matcher:
         """Each rule with who decides whether it holds."""
         return tuple(CompiledRule(rule, workshop) for rule in rules)
 
-    def woken(self, cause: Cause, initial: bool = False) -> Sequence[CompiledRule]:
-        """The rules that a cause wakes, by rule id. ``initial``: the device's first fix ever was already inside."""
-        there = self._there.get(cause.kind)
+    def woken(self, what: Cause | Transition, initial: bool = False) -> Sequence[CompiledRule]:
+        """The rules that a cause wakes, or a transition as one, by rule id. ``initial``: the device's first fix ever
+        was already inside."""
+        there = self._there.get(what.kind)
         if there is None or initial:
-            if cause.kind == "event":
-                return self._events.get(cause.event or "", ())
-            return self._asked(cause, initial)
-        woken = there.get(cause.fence)
+            if isinstance(what, Cause) and what.kind == "event":
+                return self._events.get(what.event or "", ())
+            return self._asked(what, initial)
+        woken = there.get(what.fence)
         if woken is None:
             if len(there) >= MAX_THERE:
                 there.clear()
-            woken = there[cause.fence] = self._asked(cause, initial)
+            woken = there[what.fence] = self._asked(what, initial)
         return woken
 
-    def _asked(self, cause: Cause, initial: bool) -> Woken:
-        fence = self._places.fences.get(cause.fence or "")
-        waiting = (self._initial if initial else self._usual).get(wish(cause.kind, cause.seconds, cause.within))
+    def _asked(self, what: Cause | Transition, initial: bool) -> Woken:
+        fence = self._places.fences.get(what.fence or "")
+        waiting = (self._initial if initial else self._usual).get(wish(what.kind, what.seconds, what.within))
         if fence is None or waiting is None:
             return ()
         key = waiting.key(fence)

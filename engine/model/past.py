@@ -23,6 +23,7 @@ _DEED = Layout("<Q")  # time, event and whether it has data (56 + 7 + 1 bits)
 _LONGEST = 2**44
 _PLACES, _DEVICES, _NAMES = 256, 16, 128
 _WIDTH, _HEIGHT = _STAY.size, _DEED.size
+VISIT_BYTES = _WIDTH  # of a finished visit, at the least
 
 
 class Visit(Struct, array_like=True):

@@ -12,7 +12,6 @@ from engine.model.record import Feedback
 from engine.model.signal import Cause, Signal, Transition
 
 HEARD = 64  # feedback remembered of each person
-WAKING = frozenset({"enter", "exit", "dwell", "cross", "approach"})
 
 
 def of_transition(t: Transition) -> Cause:

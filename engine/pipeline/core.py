@@ -42,6 +42,7 @@ from engine.pipeline.calls import Group, Rules, occasions
 from engine.pipeline.causes import Occasion
 from engine.pipeline.faults import Faults, check
 from engine.pipeline.flight import Flight
+from engine.pipeline.histories import Histories
 from engine.pipeline.moments import Composing
 from engine.pipeline.scheduled import Firings
 from engine.pipeline.sequels import Sequels
@@ -54,6 +55,8 @@ from engine.sense import Sense
 # Rules that are not meant to run now are not worth a moment each time they are woken.
 QUIET_GATES = frozenset({Reason.DRAFT, Reason.ENDED, Reason.NOT_RUNNING})
 Said = Signal | None
+Found = list[tuple[Candidate, Situation]]  # who competes, and how it was seen
+Where = tuple[Position | None, ZoneInfo]
 
 
 class Core:
@@ -77,10 +80,11 @@ class Core:
         self.firings = Firings(self.state.schedules, self.state.people, self.state.links)
         self.schedules = Agenda(self.firings)  # what somebody should append, and when
         self.sequels = Sequels(self.state.followed)
+        self.histories = Histories(self.state, self.faults, self.flight, self.windows, self.firings)
         self.watch = False
         self.keep_transitions = False
         self.misses: dict[str, int] = {}
-        self.transitions: dict[str, int] = {}
+        self.transitions = self.histories.counts
         self.skipped_releases = 0
         self.situate()
 
@@ -154,7 +158,8 @@ class Core:
         self.world = CoreWorld(self.state, self.compiled)
         self.decider = Decider(release, self.state.decide, self.state.salt, self.compiled.plans)
         self.composing = Composing(self.compiled, self.world, self.state, self.flight, self.faults)
-        self.firings.use(self.compiled.matcher, release.policy)
+        self.histories.use(self.compiled.matcher.horizon, self.rules)
+        self.firings.use(self.compiled.matcher, release.policy, self.world.fence)
         self.sequels.use(self.compiled.matcher)
 
     # ------------------------------------------------------------------ signals and time
@@ -167,13 +172,16 @@ class Core:
         for i in sorted(telling(signals).union(by_record).difference(lost)):
             signal, now = signals[i], times[i]
             fired = by_record.get(i, [])
+            overdue = [t for t in fired if t.due is not None]
             if signal.person is not None and signal.device not in self.state.links:
                 attempt("link", signal.device, now, self._link, signal.device, signal.person, fx)
-            for _, due in groupby((t for t in fired if t.due is not None), key=attrgetter("at")):
+            for _, due in groupby(overdue, key=attrgetter("at")):
                 self._sensed(list(due), None, i - 0.5, now, fx)  # before this one came
             if signal.context is not None:
                 attempt("context", signal.device, now, stick, self.state, signal.device, signal.context, signal.at)
-            self._sensed([t for t in fired if t.due is None], signal, i, now, fx)
+            fresh = [t for t in fired if t.due is None] if overdue else fired
+            if fresh or signal.event is not None:
+                self._sensed(fresh, signal, i, now, fx)
 
     def _link(self, device: str, person: str, fx: Effects) -> None:
         profiles.link(self.state, device, person)
@@ -192,7 +200,8 @@ class Core:
             self._sensed(list(group), None, -1, now, fx)
         for person, window in self.windows.closing(now):
             candidates = candidates_of(self.person(person), window, self.rules, self.compiled.fences.fences)
-            self._decide(candidates, None, -1, now, fx)
+            if candidates:
+                self._decide(candidates, None, None, now, fx)
         self._call(self.sequels.tick(now), now, fx)
         self._call(self.firings.slice(now), now, fx)
         self.flight.tick(now)
@@ -208,31 +217,24 @@ class Core:
             self.faults.note(error, "cause", device, now)
 
     def _caused(self, transitions: list[Transition], signal: Said, index: float, now: float, fx: Effects) -> None:
-        candidates: list[Candidate] = []
+        found: Found = []
         people = [self.note(t, now, fx) for t in transitions]
         for t, person in zip(transitions, people, strict=True):
-            if t.kind in causes.WAKING:
-                occasion = Occasion(causes.of_transition(t), person, t.device, t.at, now, signal, index, t.initial)
-                candidates += self._match(occasion, fx)
+            rules = self.compiled.matcher.woken(t, t.initial)
+            if rules:
+                occasion = Occasion(causes.of_transition(t), person, t.device, t.at, now, signal, index)
+                found += self._ask(rules, occasion, fx)
         if signal is not None and signal.event is not None:
             person = self.person(self.person_of(signal.device))
             occasion = Occasion(causes.of_event(signal), person, signal.device, signal.at, now, signal, index)
-            candidates += self._event(occasion, fx)
-        self._compete(candidates, signal, index, now, fx)
+            found += self._event(occasion, fx)
+        self._compete(found, signal, now, fx)
 
     def note(self, t: Transition, now: float, fx: Effects) -> Person:
-        """Histories first: a rule woken by an enter finds its person inside, of every fence that this fix entered."""
-        self.transitions[t.kind] = self.transitions.get(t.kind, 0) + 1
+        """Take a transition into the history of its person, who is told."""
         if self.keep_transitions:
             fx.transitions.append(t)
-        person, attempt = self.person(self.person_of(t.device)), self.faults.attempt
-        attempt("history", person.id, now, history.note_transition, person, t, self.compiled.matcher.horizon)
-        if t.kind == "enter":
-            attempt("place", person.id, now, self.firings.entered, person, self.world.fence(t.fence), now)
-        if t.kind in ("exit", "ended"):
-            attempt("flight", person.id, now, self.flight.left, t, fx)
-            attempt("window", person.id, now, self.windows.left, dict.fromkeys((person.id, t.device)), t, self.rules)
-        return person
+        return self.histories.note(t, now, fx)
 
     def _feedback(self, record: Feedback, now: float, fx: Effects) -> None:
         """What a server reports of a person or a notification wakes rules as an event from a device does."""
@@ -243,40 +245,37 @@ class Core:
             return
         device = person.devices[0] if person.devices else person.id
         occasion = Occasion(causes.of_feedback(record), person, device, record.at, now, None, -1)
-        candidates = self._event(occasion, fx) + self._asked(self.sequels.feedback(record, now), -1, now, fx)
-        self._compete(candidates, None, -1, now, fx)
+        found = self._event(occasion, fx) + self._asked(self.sequels.feedback(record, now), -1, now, fx)
+        self._compete(found, None, now, fx)
 
-    def _event(self, o: Occasion, fx: Effects) -> list[Candidate]:
+    def _event(self, o: Occasion, fx: Effects) -> Found:
         """Events are noted after the match: the present one is not part of the past."""
-        candidates = self._match(o, fx)
-        candidates += self._asked(self.sequels.event(o.person.id, o.cause, o.now), o.index, o.now, fx)
+        rules = self.compiled.matcher.woken(o.cause)
+        found = self._ask(rules, o, fx) if rules else []
+        found += self._asked(self.sequels.event(o.person.id, o.cause, o.now), o.index, o.now, fx)
         history.note_event(o.person, causes.happened(o.cause), self.compiled.matcher.horizon)
-        return candidates
+        return found
 
     # ------------------------------------------------------------------ match
-
-    def _match(self, o: Occasion, fx: Effects) -> list[Candidate]:
-        """The rules that this cause wakes and whose conditions hold."""
-        rules = self.compiled.matcher.woken(o.cause, o.initial)
-        return self._ask(rules, o, fx) if rules else []
 
     def _call(self, groups: Iterable[Group], now: float, fx: Effects) -> None:
         """Rules that no device woke: of schedules, and of what became of messages."""
         for group in self.faults.each(groups, "call", now):
             try:
-                self._compete(self._asked(group, -1, now, fx), None, -1, now, fx)
+                self._compete(self._asked(group, -1, now, fx), None, now, fx)
             except Exception as error:
                 self.faults.note(error, "cause", group[0].person, now)
 
-    def _asked(self, calls: Group, index: float, now: float, fx: Effects) -> list[Candidate]:
+    def _asked(self, calls: Group, index: float, now: float, fx: Effects) -> Found:
         asked = occasions(calls, self.firings.roster, self.sense, now, index)
-        return [candidate for call, o in asked for candidate in self._ask(call.rules, o, fx, call.only)]
+        return [one for call, o in asked for one in self._ask(call.rules, o, fx, call.only)]
 
-    def _ask(self, rules: Rules, o: Occasion, fx: Effects, only: Truth | None = None) -> list[Candidate]:
+    def _ask(self, rules: Rules, o: Occasion, fx: Effects, only: Truth | None = None) -> Found:
+        """Which of the rules that a cause wakes hold, and in what situation."""
         situation = self._situation(o)
         if only is not None and not only(situation):
             return []
-        candidates = []
+        found: Found = []
         for compiled in rules:
             try:
                 checks = self._judge(compiled, o, situation, fx)
@@ -284,8 +283,9 @@ class Core:
                 self.faults.note(error, "rule", compiled.rule.id, o.now)
                 checks = (check(error),)
             if checks is not None:
-                candidates.append(Candidate(compiled.rule, o.cause, o.person, o.device, situation.fence, checks))
-        return candidates
+                one = Candidate(compiled.rule, o.cause, o.person, o.device, situation.fence, checks)
+                found.append((one, situation))
+        return found
 
     def _judge(
         self, compiled: CompiledRule, o: Occasion, situation: Situation, fx: Effects
@@ -303,28 +303,33 @@ class Core:
 
     def _situation(self, o: Occasion) -> Situation:
         fence = self.world.fence(o.cause.fence) if o.cause.fence else None
-        position = self.sense.position(o.device, o.index)
-        zone, _ = self._zone(o.person, fence, position)
+        position, zone = self._where(o.device, o.index, o.person, fence)
         return Situation(o.now, o.device_now, o.cause, o.person, o.device, position, fence, o.signal, zone, self.world)
+
+    def _where(self, device: str, index: float, person: Person, fence: Fence | None) -> Where:
+        """Where a device is, as of that record, and by which clock it is seen there."""
+        position, project = self.sense.position(device, index), self.compiled.release.policy.decide.time_zone
+        return position, resolve_zone(person.profile.time_zone, fence, project, causes.point(position))[0]
 
     # ------------------------------------------------------------------ decide and compose
 
-    def _compete(self, candidates: list[Candidate], signal: Said, index: float, now: float, fx: Effects) -> None:
+    def _compete(self, found: Found, signal: Said, now: float, fx: Effects) -> None:
         """Decide now, or when the person's arbitration window closes."""
+        if not found:
+            return
+        candidates, seen = [candidate for candidate, _ in found], found[0][1]
         seconds = self.compiled.release.policy.decide.window
-        if seconds > 0 and candidates:
+        if seconds > 0:
             self.windows.wait(candidates, now + seconds)
         else:
-            self._decide(candidates, signal, index, now, fx)
+            self._decide(candidates, (seen.position, seen.zone), signal, now, fx)
 
-    def _decide(self, candidates: list[Candidate], signal: Said, index: float, now: float, fx: Effects) -> None:
-        if not candidates:
-            return
+    def _decide(self, candidates: list[Candidate], at: Where | None, signal: Said, now: float, fx: Effects) -> None:
+        """Candidates of one person; ``at``: where the first was judged, if it was just now."""
         first, known = candidates[0], {sent.moment for sent in candidates[0].person.sent}
         try:
-            position = self.sense.position(first.device, index)
-            zone, zone_name = self._zone(first.person, first.fence, position)
-            decided, holds = self.decider.decide(candidates, now, zone, zone_name)
+            position, zone = at or self._where(first.device, -1, first.person, first.fence)
+            decided, holds = self.decider.decide(candidates, now, zone, zone.key)
         except Exception as error:
             self.faults.note(error, "decide", first.person.id, now)
             self.composing.lost(candidates, known, error, now, fx)
@@ -339,11 +344,4 @@ class Core:
 
     def person(self, id: str) -> Person:
         """The person, made on first sight."""
-        person = self.state.people.get(id)
-        if person is None:
-            person = self.state.people[id] = Person(id)
-        return person
-
-    def _zone(self, person: Person, fence: Fence | None, position: Position | None) -> tuple[ZoneInfo, str]:
-        project = self.compiled.release.policy.decide.time_zone
-        return resolve_zone(person.profile.time_zone, fence, project, causes.point(position))
+        return self.histories.person(id)

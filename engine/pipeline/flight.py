@@ -112,6 +112,8 @@ class Flight:
 
     def left(self, t: Transition, fx: Effects) -> None:
         """The place was left: what waits because of being there does not go (transactional messages do)."""
+        if t.device not in self._by_device:
+            return
         for id, flying in self._of(self._by_device, t.device):
             n = flying.notification
             there = n.cause.fence == t.fence and n.cause.kind in PRESENT

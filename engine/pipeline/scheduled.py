@@ -3,7 +3,7 @@
 People are gone through by id, in slices that stop nothing else; the next slice comes with the next tick.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
@@ -23,6 +23,7 @@ from engine.pipeline.roster import Roster, zone_of
 SCANNED = 20_000  # people looked at in one slice,
 CALLED = 100  # and people asked about: some ten milliseconds
 PAUSE = 0.002  # between two slices, for signals to get in
+CLOCKS = 65_536  # geofences whose time zone is remembered
 
 
 class Timetable(Struct, array_like=True):
@@ -59,9 +60,10 @@ class Firings:
         self._state, self._people, self._links = state, people, links
         self.roster = Roster(people)
 
-    def use(self, matcher: Matcher, policy: Policy) -> None:
-        """Under another release or fence set."""
-        self.matcher, self.policy = matcher, policy
+    def use(self, matcher: Matcher, policy: Policy, fence: Callable[[str], Fence | None]) -> None:
+        """Under another release or fence set; ``fence`` finds one of them by id."""
+        self.matcher, self.policy, self._fence = matcher, policy, fence
+        self._clocks: dict[str, str] = {}
         self.project = resolve_zone(None, None, policy.decide.time_zone)[1]
 
     def begin(self, now: float) -> None:
@@ -153,15 +155,27 @@ class Firings:
         then, since = recurring.instant(wall, zone), self._state.tables[one.rule.rule.id].since
         return since < then <= until and recurring.wall(one.trigger.recurrence, then, zone) == wall
 
-    def entered(self, person: Person, fence: Fence | None, now: float) -> None:
+    def entered(self, person: Person, fence: str, now: float) -> None:
         """Where somebody enters a geofence, its clock is theirs, unless their profile says otherwise."""
-        zone = person.place if fence is None else zone_name_at(*anchor(fence))
-        if zone != person.place:
+        zone = self._clocks.get(fence)
+        if zone is None:
+            zone = self._clock(fence)
+        if zone is not None and zone != person.place:
             before = zone_of(person)
             person.place = zone
             if zone_of(person) != before:
                 person.moved = (before, now)
             self.roster.moved(person)
+
+    def _clock(self, fence: str) -> str | None:
+        """The name of a geofence's time zone; None where there is no such geofence."""
+        found = self._fence(fence)
+        if found is None:
+            return None
+        if len(self._clocks) >= CLOCKS:
+            self._clocks.clear()
+        zone = self._clocks[fence] = zone_name_at(*anchor(found))
+        return zone
 
 
 def zone_named(name: str) -> ZoneInfo:

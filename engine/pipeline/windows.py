@@ -33,7 +33,7 @@ class Windows:
 
     def left(self, people: Collection[str], t: Transition, rules: Mapping[str, Rule]) -> None:
         """The place was left: who competes because of being there is out (transactional messages are not)."""
-        for person in people:
+        for person in dict.fromkeys(people) if self._state.windows else ():
             for w in self._state.windows[person].waiting if person in self._state.windows else ():
                 there = w.device == t.device and w.cause.fence == t.fence and w.cause.kind in PRESENT
                 bound = w.rule in rules and rules[w.rule].purpose != "transactional"

@@ -89,14 +89,16 @@ class Past:
         self._size += 1
 
     def position(self, row: int, record: float) -> Position | None:
-        """As of that record; None where the segment knows nothing of the device."""
+        """As of that record; None where the segment knows nothing of the device, or nothing newer: it is as it stands
+        in the columns."""
         if self._rows is None:
             before, hits = self._kept.get(row, ([], []))
         else:
-            hits = (self._rows == row).nonzero()[0].tolist()
-            before = [float(self._own[name][hits[0]]) for name in _BEFORE] if hits else []
-        if not hits:
+            before, hits = [], (self._rows == row).nonzero()[0].tolist()
+        if not hits or hits[-1] <= record:
             return None
+        if self._rows is not None:
+            before = [float(self._own[name][hits[0]]) for name in _BEFORE]
         newest, *shown, lat, lon, since = before
         held, stand, policy = position_of(shown), Stand(lat, lon, since, shown[-1]), self._policy
         for k in hits:
