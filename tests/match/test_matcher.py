@@ -21,7 +21,7 @@ from engine.model.rule import (
     Trigger,
     Visited,
 )
-from engine.model.signal import Cause
+from engine.model.signal import Cause, Transition
 
 FENCES = (
     Fence("cafe-mitte", Circle(0.0, 0.0, 50.0), tags=("cafe", "central")),
@@ -39,6 +39,9 @@ def woken(matcher: Matcher, kind: str, what: str, seconds: float | None = None, 
     event = what if kind == "event" else None
     fence = None if kind == "event" else what
     cause = Cause("c", kind, 0.0, fence=fence, event=event, seconds=seconds)
+    if event is None:  # a transition wakes whom the cause made of it would wake
+        transition = Transition(kind, "d", what, 0.0, 0.0, 0, seconds or 0.0)  # type: ignore[arg-type]
+        assert matcher.woken(transition, initial) == matcher.woken(cause, initial)
     return [compiled.rule.id for compiled in matcher.woken(cause, initial)]
 
 

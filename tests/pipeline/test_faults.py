@@ -234,6 +234,15 @@ def test_interrupts_stop_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         line.event()
 
 
+def test_of_a_transition_that_wakes_no_rule_only_history_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(HELLO.replace("enters: cafe", "exits: cafe"))
+    failing(monkeypatch, core_module.causes, "of_transition", lambda t: True)
+    failing(monkeypatch, Core, "_situation", lambda self, o: True)
+    line.at(52.52, 1)
+    assert [visit.fence for visit in line.core.state.people["d1"].stays] == ["cafe"]
+    assert line.core.faults.counts == {}
+
+
 # ------------------------------------------------------------------ live
 
 
