@@ -7,8 +7,6 @@ those of a device whose first signals are still on their way to ``sense``, by it
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from itertools import compress
-from typing import cast
 
 import msgspec
 import numpy as np
@@ -20,11 +18,12 @@ from engine.model.pieces import head_of_bytes, pieces
 from engine.model.signal import Signal
 from engine.model.signals import Signals
 from engine.sense import Names
+from engine.sense.columns import packed
 
 BRIEF_SECONDS = 60.0
 BRIEF_MOST = 500_000  # beyond that the oldest are forgotten early: memory is bounded, recognition is best effort
 _KEPT = WIDTH * (KEYS - 1)  # of the keys a device had, beside a new one
-_FEW = 16  # signals up to which arrays do not pay
+_FEW = 24  # signals up to which arrays do not pay
 
 
 class _Dump(Struct, array_like=True):
@@ -52,28 +51,27 @@ class Recent:
     def fresh(self, rows: Ints, keys: Ints, devices: Sequence[str], received: float) -> Bools | None:
         """Which of some signals are no repeats (None: all); those are remembered. ``rows``: of their devices, NONE
         where one has none yet; ``received`` is journal time (it must not decrease between calls)."""
-        if len(rows) <= _FEW:
-            return _told(self._each(rows.tolist(), keys.tolist(), devices, received))
         if self._held.size != self._names.size:
             self._settle()
         odd = (rows | keys << 1) < 0  # without a row, or brief
-        if not odd.any():
+        if not np.count_nonzero(odd):
             return self._many(rows, keys)
-        found, plain = np.ones(len(rows), np.bool_), (~odd).nonzero()[0]
+        found, plain = (~odd), (~odd).nonzero()[0]
         if len(plain):
             known = self._many(rows[plain], keys[plain])
             if known is not None:
                 found[plain] = known
         at: list[int] = odd.nonzero()[0].tolist()
-        found[at] = self._each(rows[at].tolist(), keys[at].tolist(), [devices[k] for k in at], received)
+        new = self._each(rows[at].tolist(), keys[at].tolist(), [devices[k] for k in at], received)
+        found[[at[k] for k in new]] = True
         return None if found.all() else found
 
     def _many(self, rows: Ints, keys: Ints) -> Bools | None:
         """The same of devices with rows. Those that come several times take turns, each time one signal of each."""
         ordered = np.sort(rows)
-        if not (ordered[1:] == ordered[:-1]).any():
+        if not np.count_nonzero(ordered[1:] == ordered[:-1]):
             return self._held.add(rows, keys)
-        found, left = np.ones(len(rows), np.bool_), rows.argsort(kind="stable")
+        found, left = np.zeros(len(rows), np.bool_), rows.argsort(kind="stable")
         while len(left) > _FEW:
             first = np.ones(len(left), np.bool_)
             np.not_equal(rows[left[1:]], rows[left[:-1]], out=first[1:])
@@ -81,24 +79,20 @@ class Recent:
             if len(turn) <= _FEW:
                 break
             known = self._held.add(rows[turn], keys[turn])
-            if known is not None:
-                found[turn] = known
+            found[turn] = True if known is None else known
             left = left[~first]
-        found[left] = self._held.add_few(rows[left].tolist(), keys[left].tolist())
+        found[left[self._each(rows[left].tolist(), keys[left].tolist(), (), 0.0)]] = True
         return None if found.all() else found
 
-    def _each(self, rows: Sequence[int], keys: Sequence[int], devices: Sequence[str], received: float) -> list[bool]:
-        """The same one by one."""
+    def _each(self, rows: Sequence[int], keys: Sequence[int], devices: Sequence[str], received: float) -> list[int]:
+        """The places of those that are no repeats, judged one by one."""
         if self._held.size != self._names.size:
             self._settle()
-        if rows and min(rows) >= 0 and max(keys) < BRIEF:
-            return self._held.add_few(rows, keys)
-        found = []
-        for row, key, device in zip(rows, keys, devices, strict=True):
-            if key >= BRIEF:
-                found.append(self._admit_brief(device, key, received))
-            else:
-                found.append(self._held.add_few([row], [key])[0] if row >= 0 else self._admit_new(device, key))
+        add, found = self._held.add_one, []
+        for k, row in enumerate(rows):
+            key = keys[k]
+            if add(row, key) if row >= 0 and key < BRIEF else self._odd(devices[k], key, received):
+                found.append(k)
         return found
 
     def _settle(self) -> None:
@@ -116,16 +110,17 @@ class Recent:
         """The signals that are no repeats, in order, and how many were; see ``fresh``."""
         devices, keys = _identities(signals)
         rows = self._names.find_all(devices)
-        if len(rows) > _FEW:
-            told = self.fresh(np.array(rows), np.asarray(keys), devices, received)
-            found: Sequence[bool] = () if told is None else told.tolist()
+        if len(rows) <= _FEW:
+            found = self._each(rows, keys if isinstance(keys, list) else keys.tolist(), devices, received)
         else:
-            found = self._each(rows, cast(list[int], keys), devices, received)
-        if all(found):
+            told = self.fresh(packed(rows, "q"), np.asarray(keys, np.int64), devices, received)
+            if told is None:
+                return signals, 0
+            found = told.nonzero()[0].tolist()
+        if len(found) == len(signals):
             return signals, 0
-        fresh = list(compress(range(len(signals)), found))
-        some = signals.take(fresh) if isinstance(signals, Signals) else [signals[k] for k in fresh]
-        return some, len(signals) - len(fresh)
+        some = signals.take(found) if isinstance(signals, Signals) else [signals[k] for k in found]
+        return some, len(signals) - len(found)
 
     def note(self, signals: Sequence[Signal], received: float) -> None:
         """Remember what the journal holds: replay, in order."""
@@ -180,6 +175,9 @@ class Recent:
         recent._brief.update(((device, key), at) for device, key, at in dump.brief)
         return recent
 
+    def _odd(self, device: str, key: int, received: float) -> bool:
+        return self._admit_brief(device, key, received) if key >= BRIEF else self._admit_new(device, key)
+
     def _admit_new(self, device: str, key: int) -> bool:
         """Of a device without a row."""
         packed, held = key.to_bytes(WIDTH, "little"), self._new.get(device, b"")
@@ -205,12 +203,8 @@ class Recent:
 def _identities(signals: Sequence[Signal]) -> tuple[list[str], list[int] | Ints]:
     """Their devices and keys."""
     if isinstance(signals, Signals):
-        return signals.devices, signals.keys if len(signals) > _FEW else signals.keys.tolist()
+        return signals.devices, signals.keys
     return [signal.device for signal in signals], [signal.key for signal in signals]
-
-
-def _told(found: list[bool]) -> Bools | None:
-    return None if all(found) else np.array(found, np.bool_)
 
 
 def _split(held: bytes) -> list[int]:

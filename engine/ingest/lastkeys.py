@@ -19,6 +19,7 @@ WIDTH = 8  # bytes of a key
 EMPTY = -1  # the word of a row without keys, and what is in a chunk where no key is yet: no key is below zero
 _WIDTHS = (2, 4, 8, KEYS)  # keys that the chunks of each pool hold
 _STATE = 31  # the bits of a word that tell how many keys there are
+_PLACE = 15  # those that tell where the next key goes
 _POOL = (0, 0, 0, 1, 1, 2, 2, 2, 2, *[3] * 23)  # by state
 _NEXT = np.array([*range(1, 2 * KEYS), KEYS])  # by state, the one after one more key
 _POOLS = np.array(_POOL)
@@ -31,6 +32,7 @@ class _Column:
     copied."""
 
     array: npt.NDArray[Any]  # (rows, width), for numpy
+    flat: npt.NDArray[Any]  # the same in a line
     view: "memoryview[int]"  # for one number at a time
 
     def __init__(self, code: Literal["q", "i"], width: int = 1) -> None:
@@ -40,12 +42,12 @@ class _Column:
 
     def _see(self) -> None:
         self.view = memoryview(self.held).cast(self._code)
-        flat = np.frombuffer(self.view, self._code)
-        self.array = flat.reshape(-1, self._width) if self._width > 1 else flat
+        self.flat = np.frombuffer(self.view, self._code)
+        self.array = self.flat.reshape(-1, self._width) if self._width > 1 else self.flat
 
     def _resize(self, size: int) -> None:
         """Nothing may look at it meanwhile."""
-        del self.array
+        del self.array, self.flat
         self.view.release()
         if size > len(self.held):
             self.held += b"\xff" * (size - len(self.held))
@@ -136,37 +138,32 @@ class LastKeys:
 
     # ------------------------------------------------------------------ one at a time
 
-    def add_few(self, rows: Sequence[int], keys: Sequence[int]) -> list[bool]:
-        """Remember a key each of some rows, which may come several times; which keys are new."""
-        words, pools, new = self._words.view, self._pools, []
-        for row, key in zip(rows, keys, strict=True):
-            word = ~words[row]
-            if word <= 0:  # one key or none
-                if word == ~key:
-                    new.append(False)
-                    continue
-                if word:
-                    self._begin_one(row, [~word, key])
-                else:
-                    words[row] = key
-                new.append(True)
-                continue
-            state = word & _STATE
-            pool = pools[_POOL[state]]
-            column, packed, at = pool.keys, key.to_bytes(WIDTH, "little"), (word >> 5) * pool.bytes
-            found = column.held.find(packed, at, at + pool.bytes)
-            if found >= 0 and (not found % WIDTH or key in self.of(row)):  # it might lie across two others
-                new.append(False)
-                continue
-            new.append(True)
-            if state == pool.width < KEYS:
-                held = pool.of(word >> 5)
-                self._give_up_one(pool, word >> 5)
-                self._place_one(row, held + packed)
+    def add_one(self, row: int, key: int) -> bool:
+        """Remember a key of a row; whether it is new."""
+        words = self._words.view
+        word = ~words[row]
+        if word <= 0:  # one key or none
+            if word == ~key:
+                return False
+            if word:
+                self._begin_one(row, [~word, key])
             else:
-                column.view[at // WIDTH + state % KEYS] = key
-                words[row] = ~(word + 1 if state < _STATE else word - KEYS + 1)
-        return new
+                words[row] = key
+            return True
+        state = word & _STATE
+        pool = self._pools[_POOL[state]]
+        column, packed, at = pool.keys, key.to_bytes(WIDTH, "little"), (word >> 5) * pool.bytes
+        found = column.held.find(packed, at, at + pool.bytes)
+        if found >= 0 and (not found % WIDTH or key in self.of(row)):  # it might lie across two others
+            return False
+        if state == pool.width < KEYS:
+            held = pool.of(word >> 5)
+            self._give_up_one(pool, word >> 5)
+            self._place_one(row, held + packed)
+        else:
+            column.view[(at >> 3) + (state & _PLACE)] = key
+            words[row] = ~(word + 1 if state < _STATE else word - _PLACE)
+        return True
 
     def of(self, row: int) -> list[int]:
         """The keys of a row, oldest first."""
@@ -203,10 +200,10 @@ class LastKeys:
 
     def add(self, rows: Ints, keys: Ints) -> Bools | None:
         """Remember a key each of rows that are all different; which keys are new (None: all)."""
-        word = self._words.array[rows]
+        word = self._words.array.take(rows)
         at = ~word
         state = at & _STATE
-        if word.max() < EMPTY and state.min() > _WIDTHS[-2]:  # as it is once all have sent enough
+        if np.count_nonzero((state > _WIDTHS[-2]) & (at > 0)) == len(rows):  # as it is once all have sent enough
             return self._among(KEYS, rows, keys, at, state)
         state[word >= 0] = 1
         new = np.ones(len(rows), np.bool_)
@@ -222,7 +219,7 @@ class LastKeys:
                 )
                 if own_new is not None:
                     new[own] = own_new
-        return None if new.all() else new
+        return None if np.count_nonzero(new) == len(new) else new
 
     def _first(self, rows: Ints, keys: Ints, word: Ints) -> Bools:
         """Rows with one key or none."""
@@ -237,12 +234,12 @@ class LastKeys:
         """Rows of one pool."""
         pool, new = self._pools[_POOL[width]], None
         hits = pool.keys.array.take(at >> 5, axis=0) == keys[:, None]
-        if hits.any():
+        if np.count_nonzero(hits):
             new = ~hits.any(axis=1)
             rows, keys, at, state = rows[new], keys[new], at[new], state[new]
         if width < KEYS:
             full = state == width
-            if full.any():
+            if np.count_nonzero(full):
                 there = ~full
                 self._write(pool, rows[there], keys[there], at[there], state[there])
                 self._move_up(pool, rows[full], keys[full], at[full] >> 5)
@@ -252,8 +249,8 @@ class LastKeys:
 
     def _write(self, pool: _Pool, rows: Ints, keys: Ints, at: Ints, state: Ints) -> None:
         """Into chunks that have a place, or whose oldest key goes."""
-        pool.keys.array[at >> 5, state % KEYS] = keys
-        self._words.array[rows] = ~(at - state + _NEXT[state])
+        pool.keys.flat[(at >> 5) * pool.width + (state & _PLACE)] = keys
+        self._words.array[rows] = ~(at - state + _NEXT.take(state))
 
     def _begin(self, rows: Ints, keys: Ints, count: int) -> None:
         """Chunks with so many keys each; ``keys``: (rows, width)."""
