@@ -1,7 +1,7 @@
 """What the API needs of the engine behind it: the runner fulfils this, tests use a fake."""
 
 from asyncio import Future
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -64,7 +64,7 @@ class Compiled(Protocol):
     @property
     def runtime(self) -> RunTime: ...
     @property
-    def authored(self) -> frozenset[str]: ...
+    def authored(self) -> Collection[str]: ...
 
 
 class Switches(Protocol):

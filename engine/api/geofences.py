@@ -1,7 +1,7 @@
 """Run-time fences: put, taken away and looked at while the server runs. A change is answered once it is in force."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from itertools import islice
 from typing import Any
 
@@ -97,9 +97,13 @@ async def _load(api: Api, upload: Upload, caller: Caller, replace_all: bool) -> 
         raise Refused(422, f"none of {upload.features} features can be loaded", extra={"rejected": rejected[:TOLD]})
     keep = frozenset(told.id for told in upload.told if told.id and told.finding.severity == "error")
     wish = Wish(good, replace=replace_all, by=caller.name, keep=keep if replace_all else frozenset())
-    await _change(api, wish)
+    accepted = len(good)
+    try:
+        await _change(api, wish)
+    finally:
+        await asyncio.to_thread(shed, good)
     return {
-        "accepted": len(good),
+        "accepted": accepted,
         "changed": wish.count,
         "rejected": rejected[:TOLD],
         "rejected_count": len(rejected),
@@ -108,7 +112,7 @@ async def _load(api: Api, upload: Upload, caller: Caller, replace_all: bool) -> 
     }
 
 
-def _sifted(upload: Upload, authored: frozenset[str]) -> tuple[list[Fence], list[dict[str, Any]]]:
+def _sifted(upload: Upload, authored: Collection[str]) -> tuple[list[Fence], list[dict[str, Any]]]:
     """The fences to load, and what is said of the others, in order."""
     rejected = [_line(told) for told in upload.told if told.finding.severity == "error" and told.index >= 0]
     good: dict[str, Fence] = {}

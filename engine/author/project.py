@@ -19,6 +19,7 @@ from engine.author.source import Source
 from engine.author.templates import read_templates
 from engine.errors import AuthorError, Finding
 from engine.model.config import Config
+from engine.model.fences import Fences
 from engine.model.release import Release
 
 __all__ = ["Bundle", "compile_bundle", "read_bundle", "read_parts"]
@@ -61,7 +62,7 @@ def _release(bundle: Bundle, parts: Parts) -> Release:
     return Release(
         hash=bundle.hash,
         rules=tuple(sorted((rule for rule, *_ in parts.rules), key=lambda rule: rule.id)),
-        fences=tuple(sorted(parts.fences, key=lambda fence: fence.id)),
+        fences=Fences.of(parts.fences),
         policy=bundle.policy,
         segments=dict(sorted(parts.segments.items())),
         offers=dict(sorted(parts.offers.items())),

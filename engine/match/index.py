@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from engine.model.fence import Fence
+from engine.model.fences import ById, Fences
 from engine.model.rule import OnEvent, OnTransition, Rule, Target
 
 Wish = str | float
@@ -19,15 +20,15 @@ class Places:
     """Fences by id and by tag, authored and run-time ones alike."""
 
     def __init__(self, fences: Iterable[Fence]) -> None:
-        self.fences: Mapping[str, Fence] = {fence.id: fence for fence in fences}
+        self.fences = ById(Fences.of(fences))
         self._answers: dict[Target, tuple[str, ...]] = {}
 
     @cached_property
     def _by_tag(self) -> Mapping[str, list[str]]:
         by_tag: dict[str, list[str]] = {}
-        for id, fence in self.fences.items():
-            for tag in dict.fromkeys(fence.tags):
-                by_tag.setdefault(tag, []).append(id)
+        for head in self.fences.listed.heads():
+            for tag in dict.fromkeys(head.tags):
+                by_tag.setdefault(tag, []).append(head.id)
         return by_tag
 
     def asked(self) -> dict[Target, tuple[str, ...]]:

@@ -93,7 +93,7 @@ class Matcher:
         mean other fences."""
         places = Places(fences)
         if any(places.ids(target) != meant for target, meant in self._meant.items()):
-            return type(self)(self._release, places.fences.values())
+            return type(self)(self._release, places.fences.listed)
         other = copy(self)
         other._places, other._there = places, _nowhere()
         rules = [compiled.rule for compiled in self.rules]

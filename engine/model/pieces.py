@@ -24,6 +24,13 @@ def pieces(value: Any) -> Iterator[bytes]:
         yield _encode(value)
 
 
+def head_of_list(count: int) -> bytes:
+    """What stands before so many values, as short as it can be."""
+    if count < 16:
+        return bytes((0x90 | count,))
+    return b"\xdc" + count.to_bytes(2, "big") if count < 1 << 16 else b"\xdd" + count.to_bytes(4, "big")
+
+
 def head_of_bytes(size: int) -> bytes:
     """What stands before so many bytes."""
     return b"\xc6" + size.to_bytes(4, "big")

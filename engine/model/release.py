@@ -1,5 +1,7 @@
 """A release: an immutable, content-hashed version of the authored files, parsed."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct, field
 
 from engine.model.fence import Fence
@@ -55,7 +57,7 @@ class Release(Struct, frozen=True):
 
     hash: str
     rules: tuple[Rule, ...] = ()
-    fences: tuple[Fence, ...] = ()
+    fences: Sequence[Fence] = ()  # by id; as ``Fences`` where they are many
     policy: Policy = Policy()
     segments: dict[str, Segment] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """How run-time fences change: compiled and kept off the hot path, put in force between two records."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +9,7 @@ import structlog
 
 from engine.errors import HerenowError, StoreError
 from engine.model.fence import Fence
+from engine.model.fences import NONE as GONE
 from engine.model.record import FenceChange, ReleaseChange
 from engine.model.runs import Run, others
 from engine.pipeline import runtime
@@ -138,7 +139,7 @@ class RunTimeFences:
         bury(self._versions.pop(compiled.place, None) if before.hash else None, LARGE)
 
 
-def _changed(before: RunTimeSet, wish: Wish, authored: frozenset[str]) -> RunTimeSet:
+def _changed(before: RunTimeSet, wish: Wish, authored: Collection[str]) -> RunTimeSet:
     """The set after one wish; one that cannot be fulfilled changes nothing and has its error."""
     hidden = [id for id in (*(fence.id for fence in wish.put), *wish.drop) if id in authored]
     if hidden:
@@ -147,13 +148,13 @@ def _changed(before: RunTimeSet, wish: Wish, authored: frozenset[str]) -> RunTim
     drop = list(wish.drop)
     if wish.replace:
         staying = {fence.id for fence in wish.put} | wish.keep
-        drop += [fence.id for fence in before.values() if fence.id not in staying]
-    put = [fence for fence in wish.put if before.get(fence.id) != fence]
+        drop += [id for id in before.fences.ids if id not in staying]
+    put = [fence for fence in wish.put if not before.fences.holds(fence)]
     after = before.changed(put, drop)
     if len(after) > max(MAX_FENCES, len(before)):
         wish.error = HerenowError(f"there would be more than {MAX_FENCES} run-time geofences")
         return before
-    wish.count = len(put) + sum(before.get(id) is not None for id in drop)
+    wish.count = len(put) + sum(before.fences.find(id) != GONE for id in drop)
     return after
 
 

@@ -5,21 +5,26 @@ set: the same fences give the same name whatever way they came, and one changed 
 however many there are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from engine.errors import HerenowError
 from engine.model.fence import Fence
+from engine.model.fences import EMPTY, Fences
+from engine.model.fences import NONE as GONE
+from engine.model.pieces import head_of_list
 from engine.ports import Store
 
 T = TypeVar("T")
 SOURCE = "run-time"
 _FORMAT = 1
-_fences = msgspec.msgpack.Decoder(list[Fence])
+Hashes = npt.NDArray[np.uint32]
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -33,24 +38,14 @@ class Manifest(Struct, frozen=True, array_like=True):
 _manifest = msgspec.msgpack.Decoder(Manifest)
 
 
-class Shelf(Struct, frozen=True):
-    """Some fences of a set by id, and the name of the object that holds them."""
-
-    fences: Mapping[str, Fence]
-    name: str
-
-
-_EMPTY = Shelf({}, "")
-
-
 class RunTimeSet:
-    """Immutable. ``hash`` is "" for the set without fences."""
+    """Immutable. ``hash`` is "" for the set without fences. ``fences``: all of them; which shelf one lies on is told by
+    the hash of its id."""
 
-    def __init__(self, shelves: Sequence[Shelf]) -> None:
-        self._shelves = tuple(shelves)
-        self._count = sum(len(shelf.fences) for shelf in shelves)
-        self.manifest = _encode(Manifest(_FORMAT, tuple(shelf.name for shelf in shelves)))
-        self.hash = _name(self.manifest) if self._count else ""
+    def __init__(self, fences: Fences, hashes: Hashes, names: Sequence[str]) -> None:
+        self.fences, self._hashes, self._names = fences, hashes, tuple(names)
+        self.manifest = _encode(Manifest(_FORMAT, self._names))
+        self.hash = _name(self.manifest) if len(fences) else ""
 
     @classmethod
     def of(cls, fences: Iterable[Fence]) -> "RunTimeSet":
@@ -58,43 +53,58 @@ class RunTimeSet:
         return NONE.changed(list(fences), ())
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.fences)
 
     def get(self, id: str) -> Fence | None:
         """A fence of the set."""
-        return self._shelf_of(id).fences.get(id)
+        return self.fences.get(id)
 
     def values(self) -> Iterator[Fence]:
-        """All fences, in no order that means anything but always the same."""
-        return (fence for shelf in self._shelves for fence in shelf.fences.values())
+        """All fences by id."""
+        return iter(self.fences)
 
     def changed(self, put: Iterable[Fence], drop: Iterable[str]) -> "RunTimeSet":
         """The set with some fences put (or replaced), then some dropped."""
-        after: dict[str, Fence | None] = {fence.id: fence for fence in put}
-        after.update(dict.fromkeys(drop))
-        count = self._count
-        for id, fence in after.items():
-            count += (fence is not None) - (self.get(id) is not None)
-        if _shelves_for(count) != len(self._shelves):
-            kept = {fence.id: fence for fence in self.values() if fence.id not in after}
-            return RunTimeSet(_filed({**kept, **after}, [_EMPTY] * _shelves_for(count)))
-        return RunTimeSet(_filed(after, self._shelves))
+        put, drop = list(put), list(drop)
+        fences = self.fences.changed(put, drop)
+        moved, hashes = fences.whereabouts(self.fences)[:-1], np.zeros(len(fences), np.uint32)
+        hashes[moved[moved != GONE]] = self._hashes[moved != GONE]
+        came = np.ones(len(fences), np.bool_)
+        came[moved[moved != GONE]] = False
+        for row in np.flatnonzero(came).tolist():
+            hashes[row] = _hash(fences.ids[row])
+        names = list(self._names)
+        if _shelves_for(len(fences)) != len(names):
+            names = [""] * _shelves_for(len(fences))
+            touched = set(range(len(names)))
+        else:
+            touched = {_hash(id) % len(names) for id in (*(fence.id for fence in put), *drop)}
+        after = RunTimeSet(fences, hashes, names)
+        for place, body in after._bodies(touched):
+            names[place] = _name(body) if body else ""
+        return RunTimeSet(fences, hashes, names)
 
     def objects(self, held: "RunTimeSet") -> Iterator[tuple[str, bytes]]:
         """What the store must keep for this set beside what it keeps for ``held``; the manifest comes last."""
-        there = {shelf.name for shelf in held._shelves}
-        for shelf in self._shelves:
-            if shelf.name and shelf.name not in there:
-                yield shelf.name, _body(shelf.fences)
+        there = {"", *held._names}
+        for place, body in self._bodies([place for place, name in enumerate(self._names) if name not in there]):
+            yield self._names[place], body
         if self.hash:
             yield self.hash, self.manifest
 
-    def shelves(self) -> Mapping[str, Shelf]:
-        """All shelves by name."""
-        return {shelf.name: shelf for shelf in self._shelves}
+    def shelves(self) -> dict[str, bytes]:
+        """What lies on each shelf, by its name."""
+        return {self._names[place]: body for place, body in self._bodies(range(len(self._names))) if body}
 
-    def _shelf_of(self, id: str) -> Shelf:
-        return self._shelves[_place(id, len(self._shelves))]
+    def _bodies(self, places: Collection[int]) -> Iterator[tuple[int, bytes]]:
+        """What lies on these shelves: fences by id; nothing on an empty one."""
+        shelf = self._hashes % np.uint32(len(self._names))
+        order = np.argsort(shelf, kind="stable")
+        starts = np.searchsorted(shelf[order], np.arange(len(self._names) + 1))
+        for place in sorted(places):
+            rows = order[starts[place] : starts[place + 1]].tolist()
+            bodies = [self.fences.body(row) for row in rows]
+            yield place, head_of_list(len(rows)) + b"".join(bodies) if rows else b""
 
 
 def _shelves_for(count: int) -> int:
@@ -102,37 +112,15 @@ def _shelves_for(count: int) -> int:
     return 1 << ((count.bit_length() + 1) // 2)
 
 
-def _place(id: str, shelves: int) -> int:
-    return int.from_bytes(blake2b(id.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "big") % shelves
+def _hash(id: str) -> int:
+    return int.from_bytes(blake2b(id.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "big")
 
 
 def _name(body: bytes) -> str:
     return blake2b(body, digest_size=20).hexdigest()
 
 
-def _body(fences: Mapping[str, Fence]) -> bytes:
-    return _encode([fences[id] for id in sorted(fences)])
-
-
-def _filed(after: Mapping[str, Fence | None], shelves: Sequence[Shelf]) -> list[Shelf]:
-    """The shelves with these changes; None takes a fence away."""
-    filed = list(shelves)
-    touched: dict[int, dict[str, Fence]] = {}
-    for id, fence in after.items():
-        place = _place(id, len(filed))
-        if place not in touched:
-            touched[place] = dict(filed[place].fences)
-        if fence is None:
-            touched[place].pop(id, None)
-        else:
-            touched[place][id] = fence
-    for place in sorted(touched):
-        held = {id: touched[place][id] for id in sorted(touched[place])}
-        filed[place] = Shelf(held, _name(_body(held))) if held else _EMPTY
-    return filed
-
-
-NONE = RunTimeSet([_EMPTY])
+NONE = RunTimeSet(EMPTY, np.zeros(0, np.uint32), [""])
 
 
 async def load(store: Store, name: str, held: RunTimeSet = NONE) -> RunTimeSet:
@@ -140,15 +128,13 @@ async def load(store: Store, name: str, held: RunTimeSet = NONE) -> RunTimeSet:
     if name in ("", held.hash):
         return held if name else NONE
     names = _decoded(_manifest, await _object(store, name)).shelves
-    known = held.shelves()
-    shelves = []
-    for name in names:
-        if name and name not in known:
-            fences = _decoded(_fences, await _object(store, name))
-            shelves.append(Shelf({fence.id: fence for fence in fences}, name))
-        else:
-            shelves.append(known[name] if name else _EMPTY)
-    return RunTimeSet(shelves)
+    known = held.shelves() if len(held) else {}
+    bodies = [known[name] if name in known else await _object(store, name) for name in names if name]
+    try:
+        fences = Fences.read(bodies)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise HerenowError("stored run-time fences cannot be read", fix=str(error)) from error
+    return RunTimeSet(fences, np.fromiter(map(_hash, fences.ids), np.uint32, len(fences)), names)
 
 
 async def _object(store: Store, name: str) -> bytes:

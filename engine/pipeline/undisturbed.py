@@ -76,7 +76,8 @@ def shed(items: list[Any]) -> None:
 
 
 def _free(box: "list[Compiled]") -> None:
-    """Takes the last hold of the whole first, then of its fences, a few at a time."""
-    fences = list(box[0].fences.fences.values())
+    """Takes the last hold of the whole first, then of its parts, one by one."""
+    pieces = box[0].fences.pieces()
     box.clear()
-    shed(fences)
+    while pieces:
+        pieces.pop()

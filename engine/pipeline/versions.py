@@ -1,7 +1,7 @@
 """Releases compiled for the core: parsed by ``author``, compiled by each core room, off the hot path. What is in force
 is a release together with a run-time fence set."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from engine.compose import Composer
 from engine.decide import Plan, make_plans
 from engine.match import Matcher
 from engine.match.durable import DurableMatcher
+from engine.model.fences import Fences
 from engine.model.release import Release
 from engine.model.rule import Rule
 from engine.pipeline.made import Made
@@ -36,7 +37,7 @@ class Compiled:
     matcher: Matcher
     composer: Composer
     runtime: RunTimeSet = NONE
-    authored: frozenset[str] = frozenset()
+    authored: Collection[str] = ()
     plans: Mapping[str, Plan] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
@@ -53,18 +54,16 @@ class Compiled:
             made=made.load(release.hash, len(release.fences)),
         )
         made.save(release.hash, fences)
-        authored = frozenset(fence.id for fence in release.fences)
         plans, rules = make_plans(release), {rule.id: rule for rule in release.rules}
-        return cls(release, fences, matcher, Composer.compile(release), NONE, authored, plans, rules)
+        return cls(release, fences, matcher, Composer.compile(release), NONE, fences.fences, plans, rules)
 
     def with_fences(self, runtime: RunTimeSet, like: "Compiled | None" = None, made: Made = NOTHING_MADE) -> "Compiled":
         """This release with another run-time set; what ``made`` has of it, or what ``like`` compiled of the same
         fences, is taken from there."""
-        everything = {fence.id: fence for fence in runtime.values()}
-        everything.update((fence.id, fence) for fence in self.release.fences)
-        matcher = self.matcher.with_fences(everything.values())
+        everything = Fences.of(self.release.fences).over(runtime.fences)
+        matcher = self.matcher.with_fences(everything)
         fences = FenceSet.compile(
-            list(everything.values()),
+            everything,
             matcher.dwells,
             (like or self).fences,
             matcher.crosses,

@@ -26,7 +26,8 @@ class CoreWorld:
         self._compiled = compiled
 
     def fence(self, id: str) -> Fence | None:
-        return self._compiled.fences.fences.get(id)
+        found: Fence | None = self._compiled.fences.fences.get(id)
+        return found
 
     def fact(self, scope: str, key: str, now: float) -> Any | None:
         value, stale_at = self._state.facts.get(scope, {}).get(key, (None, 0.0))

@@ -6,7 +6,6 @@ compiles never holds up the others for long.
 """
 
 from collections.abc import Iterator, Sequence
-from heapq import merge
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from engine.model.fence import Circle, Fence, Polygons
 from engine.sense.arithmetic import MEAN_RADIUS, Bools, Floats, Ints
 from engine.sense.shape import Chain
 
-_PORTION = 1000  # fences
+PORTION = 1000  # fences compiled at a time
 _VERTEX = 16  # bytes
 _POLAR = 85.0  # degrees from which a box spans all longitudes: straight lines of a plane leave it
 
@@ -28,23 +27,14 @@ class Frames(NamedTuple):
     seam: Bools
 
 
-def in_order(names: list[str]) -> list[str]:
-    """The names sorted; many of them in portions, for sorting in one go would hold up every other thread."""
-    portions = [sorted(names[at : at + _PORTION]) for at in range(0, len(names), _PORTION)]
-    return list(merge(*portions))
-
-
 def plain_rings(fences: Sequence[Fence]) -> dict[int, list[Chain]]:
     """The rings of those that are plain polygons, by position: outer ring anticlockwise, holes clockwise."""
-    found: dict[int, list[Chain]] = {}
-    for start in range(0, len(fences), _PORTION):
-        part = [
-            (start + k, shape.rings[0])
-            for k, fence in enumerate(fences[start : start + _PORTION])
-            if isinstance(shape := fence.shape, Polygons) and _simple(shape)
-        ]
-        found.update(_turned(part))
-    return found
+    part = [
+        (k, shape.rings[0])
+        for k, fence in enumerate(fences)
+        if isinstance(shape := fence.shape, Polygons) and _simple(shape)
+    ]
+    return dict(_turned(part))
 
 
 def _simple(shape: Polygons) -> bool:

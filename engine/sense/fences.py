@@ -1,6 +1,6 @@
 """A set of fences compiled for sensing: which hold a point, how far is the border, how likely is the inside."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 from weakref import ref
@@ -8,7 +8,8 @@ from weakref import ref
 import numpy as np
 
 from engine.model.fence import Fence
-from engine.sense import compiling, smallness
+from engine.model.fences import NONE, ById, Fences
+from engine.sense import smallness
 from engine.sense.arithmetic import MEAN_RADIUS, Bools, Floats, Ints, arc, ecef
 from engine.sense.fixes import Fixes
 from engine.sense.ground import ground
@@ -16,6 +17,8 @@ from engine.sense.hours import Hours
 from engine.sense.measuring import Measuring
 from engine.sense.nearby import Nearby
 from engine.sense.outlines import CIRCLE, LINE, NOTHING, Columns
+
+_NOBODY = np.zeros(0, np.int64)
 
 
 class FenceSet(Measuring):
@@ -25,31 +28,38 @@ class FenceSet(Measuring):
 
     def __init__(
         self,
-        fences: Sequence[Fence],
+        fences: Iterable[Fence],
         dwells: Mapping[str, tuple[float, ...]],
         like: "FenceSet | None" = None,
         made: Columns | None = None,
     ) -> None:
-        by_id = {fence.id: fence for fence in fences}
-        self.ids = compiling.in_order(list(by_id))
-        self.fences: Mapping[str, Fence] = {name: by_id[name] for name in self.ids}
-        self.position = {name: index for index, name in enumerate(self.ids)}
-        self.dwells = [tuple(sorted({*fence.dwell, *dwells.get(name, ())})) for name, fence in self.fences.items()]
-        self.dwell_table = _table(self.dwells)
-        same = None if like is None or made is not None else self._same(like)
-        super().__init__(tuple(self.fences.values()), same, made)
-        self.hours = self._opening(like)
+        listed = Fences.of(fences)
+        self.ids, self.fences = listed.ids, ById(listed)
+        self._dwelling = {
+            row: tuple(sorted({*listed.few.dwells.get(name, ()), *dwells.get(name, ())}))
+            for name in (*listed.few.dwells, *dwells)
+            if (row := listed.find(name)) != NONE
+        }
+        self.dwells: list[tuple[float, ...]] = [()] * len(listed)
+        for row, durations in self._dwelling.items():
+            self.dwells[row] = durations
+        self.dwell_table = _table(self._dwelling, len(listed))
+        here, there = (_NOBODY, _NOBODY) if like is None else listed.alike(like.listed)
+        super().__init__(listed, None if like is None or made is not None else (here, like, there), made)
+        self.hours = self._opening(
+            dict(zip(here.tolist(), there.tolist(), strict=True)) if listed.few.timed else {}, like
+        )
         self._came: tuple[ref[FenceSet], Ints, Bools] | None = None
         if like is not None:
-            self.succeed(like)
+            self._came = (ref(like), *self._moves(like, here, there))
 
     @classmethod
     def compile(
         cls,
-        fences: Sequence[Fence],
+        fences: Iterable[Fence],
         dwells: Mapping[str, tuple[float, ...]] | None = None,
         like: "FenceSet | None" = None,
-        crosses: Collection[str] = (),
+        crosses: Iterable[str] = (),
         approaches: Mapping[str, tuple[float, ...]] | None = None,
         made: Columns | None = None,
     ) -> "FenceSet":
@@ -69,57 +79,54 @@ class FenceSet(Measuring):
         """What the kernels need to know of it."""
         return ground(self)
 
-    def _watch(self, crosses: Collection[str], approaches: Mapping[str, tuple[float, ...]]) -> None:
-        """What only some fences need: by position."""
-        wanted, numbered = set(crosses), list(enumerate(self.fences.values()))
-        crossed = [number for number, fence in numbered if fence.cross or fence.id in wanted]
-        self.crossed = Nearby(self.index, crossed)
-        self.approached = {self.position[name]: tuple(approaches[name]) for name in approaches if name in self.position}
-        self.approachable = Nearby(self.index, list(self.approached))
-        self.silent = frozenset(number for number in self.hours if self.fences[self.ids[number]].on_open == "ignore")
+    def pieces(self) -> list[Any]:
+        """Its many parts, to be let go of one by one."""
+        return [*vars(self).values(), *self.listed.pieces()]
 
-    def _opening(self, like: "FenceSet | None") -> dict[int, Hours]:
-        """The hours of the fences that have some, by position."""
-        found = {}
-        for number, (name, fence) in enumerate(self.fences.items()):
-            if fence.open or fence.but or fence.valid != (None, None):
-                same = like is not None and like.fences.get(name) is fence
-                found[number] = like.hours[like.position[name]] if like is not None and same else Hours.of(fence)
-        return found
+    def find(self, fence: str) -> int:
+        """The position of a fence; NONE where there is none."""
+        return self.listed.find(fence)
+
+    def _watch(self, crosses: Iterable[str], approaches: Mapping[str, tuple[float, ...]]) -> None:
+        """What only some fences need: by position."""
+        crossed = {row for name in (*self.listed.few.crossed, *crosses) if (row := self.find(name)) != NONE}
+        self.crossed = Nearby(self.index, sorted(crossed))
+        self.approached = {row: tuple(approaches[name]) for name in approaches if (row := self.find(name)) != NONE}
+        self.approachable = Nearby(self.index, list(self.approached))
+        self.silent = frozenset(number for number in self.hours if self.listed[number].on_open == "ignore")
+
+    def _opening(self, came: Mapping[int, int], like: "FenceSet | None") -> dict[int, Hours]:
+        """The hours of the fences that have some, by position. ``came``: where another set has them just so."""
+        rows = sorted(map(self.find, self.listed.few.timed))
+        held = {} if like is None else like.hours
+        return {row: held.get(came.get(row, NONE)) or Hours.of(self.listed[row]) for row in rows}
 
     # ------------------------------------------------------------------ from one set to the next
-
-    def _same(self, like: "FenceSet") -> "tuple[Ints, FenceSet, Ints]":
-        """The positions, here and there, of the fences that another set has just so."""
-        held, position = like.fences, like.position
-        here = [
-            row
-            for row, (name, fence) in enumerate(self.fences.items())
-            if (old := held.get(name)) is fence or old == fence
-        ]
-        return np.array(here, np.int64), like, np.array([position[self.ids[row]] for row in here], np.int64)
 
     def moves(self, old: "FenceSet") -> tuple[Ints, Bools]:
         """Where each fence of another set is in this one (NONE where it is gone; one more NONE at the end), and which
         of them are gone or have other dwells or hours. Known beforehand of the set that this one was compiled like."""
         if self._came is not None and self._came[0]() is old:
             return self._came[1], self._came[2]
-        return self._moves(old)
+        return self._moves(old, *self.listed.alike(old.listed))
 
     def succeed(self, old: "FenceSet") -> None:
         """Know beforehand what ``moves`` tells of another set: with many fences it takes a tenth of a second, which
         nobody is to wait for when this one comes into force."""
         if self._came is None or self._came[0]() is not old:
-            self._came = (ref(old), *self._moves(old))
+            self._came = (ref(old), *self.moves(old))
 
-    def _moves(self, old: "FenceSet") -> tuple[Ints, Bools]:
-        moved = np.array([self.position.get(name, -1) for name in old.ids] + [-1], np.int64)
-        own = self.dwells
-        other = [at < 0 or own[at] != dwells for at, dwells in zip(moved[:-1].tolist(), old.dwells, strict=True)]
-        scheduled = {old.position[name] for number in self.hours if (name := self.ids[number]) in old.position}
-        for number in sorted(scheduled.union(old.hours)):
-            other[number] = other[number] or self.hours.get(int(moved[number])) != old.hours.get(number)
-        return moved, np.array(other, np.bool_)
+    def _moves(self, old: "FenceSet", here: Ints, there: Ints) -> tuple[Ints, Bools]:
+        """``here`` and ``there``: where fences are that are just so in both."""
+        moved = self.listed.whereabouts(old.listed, (here, there))
+        other: Bools = moved[:-1] == NONE
+        came = {at: row for row, at in enumerate(moved.tolist())} if self._dwelling or self.hours else {}
+        ask = {*old._dwelling, *old.hours, *(came[row] for row in (*self._dwelling, *self.hours) if row in came)}
+        for row in sorted(ask):
+            at = int(moved[row])
+            if at == NONE or self.dwells[at] != old.dwells[row] or self.hours.get(at) != old.hours.get(row):
+                other[row] = True
+        return moved, other
 
     # ------------------------------------------------------------------ single questions
 
@@ -133,7 +140,13 @@ class FenceSet(Measuring):
     def distance(self, fence: str, lat: float, lon: float) -> float:
         """Signed geodesic metres to the border of the fence (catchment included), positive inside; KeyError when
         unknown, minus infinity where the shape encloses nothing."""
-        return self.metres(self.position[fence], Fixes.one(lat, lon), 0)
+        return self.metres(self._known(fence), Fixes.one(lat, lon), 0)
+
+    def _known(self, fence: str) -> int:
+        row = self.find(fence)
+        if row == NONE:
+            raise KeyError(fence)
+        return row
 
     def metres(self, fence: int, fixes: Fixes, at: int) -> float:
         """Like ``distance``, by position, for one of these fixes."""
@@ -149,7 +162,7 @@ class FenceSet(Measuring):
 
     def probability(self, fence: str, lat: float, lon: float, accuracy: float) -> float:
         """P(inside) for a fix of that accuracy (metres, 68 %); at 0 plain containment. KeyError when unknown."""
-        fixes, at, fences = Fixes.one(lat, lon, accuracy), np.array([0]), np.array([self.position[fence]])
+        fixes, at, fences = Fixes.one(lat, lon, accuracy), np.array([0]), np.array([self._known(fence)])
         inside, metres = self.measure(fixes, at, fences)
         if accuracy <= 0.0:
             return 1.0 if inside[0] else 0.0
@@ -184,11 +197,10 @@ class FenceSet(Measuring):
         return [self.ids[row] for row in smallness.too_small(self, accuracy, probability).tolist()]
 
 
-def _table(dwells: list[tuple[float, ...]]) -> Floats:
+def _table(dwells: Mapping[int, tuple[float, ...]], count: int) -> Floats:
     """Durations per fence in rows, ended by infinity."""
-    width = max(map(len, dwells), default=0) + 1
-    table = np.full((len(dwells), width), np.inf)
-    for row, durations in enumerate(dwells):
-        if durations:
-            table[row, : len(durations)] = durations
+    width = max(map(len, dwells.values()), default=0) + 1
+    table = np.full((count, width), np.inf)
+    for row, durations in dwells.items():
+        table[row, : len(durations)] = durations
     return table

@@ -1,14 +1,15 @@
 """Compiled outlines of fences, which are numbered here: boxes, circles, chains and their index; and shapes that are
 made when first needed. How outlines are made, taken over from another set, given as columns, and made from those."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from engine.model.fence import Circle, Corridor, Fence, Polygons, Shape
+from engine.model.fence import Circle, Corridor, Polygons, Shape
+from engine.model.fences import Fences
 from engine.sense import compiling
 from engine.sense import shape as shapes
 from engine.sense.arithmetic import Floats, Ints, ecef, scales
@@ -28,11 +29,11 @@ class Outlines:
 
     def __init__(
         self,
-        fences: Sequence[Fence],
+        fences: Fences,
         like: "tuple[Ints, Outlines, Ints] | None" = None,
         made: Columns | None = None,
     ) -> None:
-        self._listed = fences
+        self.listed = fences
         if made is not None:
             self._restore(made)
         else:
@@ -45,7 +46,7 @@ class Outlines:
         self._space: dict[tuple[int, bool], SpaceEdges] = {}
 
     def _make(self, like: "tuple[Ints, Outlines, Ints] | None") -> None:
-        count = len(self._listed)
+        count = len(self.listed)
         self._kind = np.full(count, NOTHING, np.int8)
         self._grow, self._radius = np.zeros(count), np.zeros(count)
         self._centre = np.zeros((count, 3))
@@ -83,7 +84,13 @@ class Outlines:
 
     def _compile(self, rows: Ints) -> list[list[Floats]]:
         """Fill the columns of these fences; their chains."""
-        fences = [self._listed[row] for row in rows.tolist()]
+        chains: list[list[Floats]] = []
+        for at in range(0, len(rows), compiling.PORTION):
+            chains += self._compiled(rows[at : at + compiling.PORTION])
+        return chains
+
+    def _compiled(self, rows: Ints) -> list[list[Floats]]:
+        fences = [self.listed[row] for row in rows.tolist()]
         self._grow[rows] = [max(fence.catchment, 0.0) for fence in fences]
         plain = compiling.plain_rings(fences)
         self._kind[rows[list(plain)]] = AREA
@@ -95,7 +102,8 @@ class Outlines:
         if drawn:
             around = compiling.bounds([chains[k] for k in drawn])
             self._box[rows[drawn]], self._seam[rows[drawn]] = compiling.frames(*around, self._grow[rows[drawn]])
-        self._circles(rows[[k for k, fence in enumerate(fences) if isinstance(fence.shape, Circle)]])
+        round_ = [k for k, fence in enumerate(fences) if isinstance(fence.shape, Circle)]
+        self._circles(rows[round_], [fences[k].shape for k in round_])
         return chains
 
     def _chains_of(self, index: int, shape: Shape) -> list[Floats]:
@@ -115,9 +123,8 @@ class Outlines:
             self._kind[index] = LINE
         return chains
 
-    def _circles(self, rows: Ints) -> None:
+    def _circles(self, rows: Ints, shapes_: list[Shape]) -> None:
         if len(rows):
-            shapes_ = [self._listed[row].shape for row in rows.tolist()]
             lon, lat, radius = compiling.circles([shape for shape in shapes_ if isinstance(shape, Circle)])
             self._kind[rows], self._radius[rows] = CIRCLE, radius + self._grow[rows]
             self._centre[rows] = np.column_stack(ecef(lat, lon))
@@ -127,13 +134,13 @@ class Outlines:
 
     def _area(self, fence: int) -> BaseGeometry:
         if fence not in self._areas:
-            shape = self._listed[fence].shape
+            shape = self.listed[fence].shape
             self._areas[fence] = shapes.area(shape) if isinstance(shape, Polygons) else shapely.Polygon()
         return self._areas[fence]
 
     def _drawn(self, fence: int) -> list[Floats]:
         """The lines that make its border, or that are grown to make it."""
-        shape = self._listed[fence].shape
+        shape = self.listed[fence].shape
         if isinstance(shape, Corridor):
             return [shapes.line(shape)]
         if isinstance(shape, Polygons):

@@ -337,7 +337,7 @@ class Sense:
         sense._single.late, sense._single.strange = parts["late"], parts["strange"]
         if "endings" in parts:
             sense._endings.load(parts["endings"])
-        moved = np.array([fences.position.get(name, NONE) for name in parts["fences"]] + [NONE], np.int64)
+        moved = np.array([fences.find(name) for name in parts["fences"]] + [NONE], np.int64)
         for table in (stays, marks):
             table.fence[: table.size] = moved[table.fence[: table.size]]
         sense._shelf.restore(np.arange(devices.size))

@@ -210,8 +210,8 @@ class Single:
 
     def _told(self, report: Reported, seen: dict[int, Evidence]) -> bool:
         """The phone's own report is evidence for that fence, whatever the fix says."""
-        fence = self.fences.position.get(report.fence)
-        if fence is None:
+        fence = self.fences.find(report.fence)
+        if fence == NONE:
             self.strange += 1
             return False
         seen[fence] = Evidence(report.kind != "exit", report.kind == "exit", told=True)
@@ -222,7 +222,7 @@ class Single:
         metres = transition.metres
         if metres is None or (abs(metres) <= _FAR and abs(signal.lat or 0.0) <= PLANE):
             return transition
-        fence = self.fences.position[transition.fence]
+        fence = self.fences.find(transition.fence)
         metres = self.fences.metres(fence, self._fix(signal).column(), 0)
         return replace(transition, metres=metres if abs(metres) != math.inf else None)
 

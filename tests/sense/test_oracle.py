@@ -65,7 +65,7 @@ def corridor(lat, lon, rng, size) -> Made:
     """Short enough legs that a straight line of lon/lat is one of the plane, too."""
     bends = np.cumsum(rng.uniform(-1, 1, (4, 2)) * size, axis=0) - [size / 2, 0]
     fine = shapely.get_coordinates(shapely.segmentize(shapely.LineString(bends), max(size / 40, 1.0)))
-    radius = size * rng.choice([0.05, 0.3])
+    radius = float(size * rng.choice([0.05, 0.3]))
     line = plane(lat, lon, fine)
     wide = shapely.LineString(fine).buffer(radius, quad_segs=32)
     shapely.prepare(wide)
