@@ -52,9 +52,11 @@ class BoxIndex:
             level[size * float(2**k) < 1440.0] = k  # cell = 360 / 2^k > size / 4
         keys, fences = self._fill(live, level)
         order = np.argsort(keys, kind="stable")
-        keys, starts, counts = np.unique(keys[order], return_index=True, return_counts=True)
+        keys = keys[order]
+        starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+        keys, counts = keys[starts], np.diff(starts, append=len(keys))
         return {
-            "levels": np.unique(level),
+            "levels": np.flatnonzero(np.bincount(level)),
             "members": fences[order].astype(np.int32),
             "keys": np.append(keys, _LAST),  # so that every search ends at a key
             "starts": starts,

@@ -59,7 +59,9 @@ class Outlines:
             here, old, there = like
             for name in _OWN:
                 getattr(self, f"_{name}")[here] = getattr(old, f"_{name}")[there]
-            fresh = np.setdiff1d(np.arange(count), here)
+            new = np.ones(count, np.bool_)
+            new[here] = False
+            fresh = np.flatnonzero(new)
             made = Chains(self._compile(fresh))
             parts = ((old._chains, there, here), (made, np.arange(len(fresh)), fresh))
             self._chains = Chains.joined(parts, count)

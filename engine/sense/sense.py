@@ -216,7 +216,9 @@ class Sense:
     def _touched(self, other: Bools) -> Ints:
         """Rows of devices with a stay in one of these fences."""
         owner, stay = self._stays.of(self._devices.head[: self._devices.size])
-        rows: Ints = np.unique(owner[other[self._stays.fence[stay]]])
+        some = np.zeros(self._devices.size, np.bool_)
+        some[owner[other[self._stays.fence[stay]]]] = True
+        rows: Ints = some.nonzero()[0]
         return rows
 
     def _moved(self, device: Device, old: FenceSet, new: FenceSet, moved: Ints, now: float) -> list[Transition]:
