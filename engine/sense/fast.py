@@ -25,6 +25,7 @@ from engine.sense.mass import SIGMA_PER_ACCURACY, edge_table, small_table, wide_
 from engine.sense.verdict import KNOWN, Fix, Judge, Pairs, Thresholds
 
 kernels: ModuleType | None = None  # None: go by numpy
+_FEW = 16  # pairs up to which arrays do not pay
 Told = tuple[int, int, Evidence]  # signal, fence, what it says
 
 
@@ -97,6 +98,8 @@ class Swift:
         columns = rows, at, lat, lon, accuracy, devices.table, KNOWN, self.limits, self._fences, self._tables, marks
         while (count := self._made.sweep(*columns, self._pairs, self._seen)) > len(self._pairs):
             self._room(2 * count)
+        if count <= _FEW:
+            return self._told(count)
         outcome = self._pairs[:count, 3]
         told = (outcome > 0).nonzero()[0]
         if not outcome.any():
@@ -108,6 +111,17 @@ class Swift:
         ]
         left = self._pairs[(outcome < 0).nonzero()[0]].tolist()
         return found, [(k, fence, known) for k, fence, known, _ in left]
+
+    def _told(self, count: int) -> tuple[list[Told], list[tuple[int, int, int]]]:
+        """The same of a handful of pairs, without an array."""
+        found, left = [], []
+        for n, (k, fence, known, outcome) in enumerate(self._pairs[:count].tolist() if count else ()):
+            if outcome > 0:
+                into, out, mass, metres = self._seen[n].tolist()
+                found.append((k, fence, Evidence(into > 0.0, out > 0.0, mass, metres)))
+            elif outcome < 0:
+                left.append((k, fence, known))
+        return found, left
 
     def look(self, row: int, fix: Fix, devices: Devices) -> tuple[list[Told], list[tuple[int, int, int]]]:
         """The same for one fix of a device (one whose stays its row can hold)."""
