@@ -18,6 +18,7 @@ from engine.author.watch import Watcher
 from engine.clock import Clock, SimulatedClock, SystemClock
 from engine.deliver import Deliverer, lane_policies, notes, open_adapters
 from engine.errors import AuthorError, Busy, ConfigError, Finding, StoreError
+from engine.ingest import fast as reading
 from engine.model.config import Config
 from engine.model.moment import Notification
 from engine.pipeline import heap
@@ -131,8 +132,8 @@ async def _deliver(
 
 
 async def _hasten(runner: Runner) -> None:
-    """Sense by the compiled loops from here on, where they are installed: the same comes out."""
-    if await asyncio.to_thread(fast.load):
+    """Read and sense by the compiled loops from here on, where they are installed: the same comes out."""
+    if await asyncio.to_thread(reading.load) and await asyncio.to_thread(fast.load):
         await asyncio.to_thread(lambda: runner.core.compiled.fences.ground)
         runner.core.sense.hasten()
 

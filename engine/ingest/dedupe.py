@@ -12,13 +12,12 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from engine.ingest.identity import BRIEF
 from engine.ingest.lastkeys import KEYS, WIDTH, Bools, Ints, LastKeys
-from engine.ingest.signals import BRIEF
 from engine.model.pieces import head_of_bytes, pieces
 from engine.model.signal import Signal
-from engine.model.signals import Signals
+from engine.model.signals import Lines, Signals
 from engine.sense import Names
-from engine.sense.columns import packed
 
 BRIEF_SECONDS = 60.0
 BRIEF_MOST = 500_000  # beyond that the oldest are forgotten early: memory is bounded, recognition is best effort
@@ -48,7 +47,7 @@ class Recent:
         """Bytes held, but for the names of devices."""
         return self._held.nbytes() + sys.getsizeof(self._new) + sum(map(sys.getsizeof, self._new.values()))
 
-    def fresh(self, rows: Ints, keys: Ints, devices: Sequence[str], received: float) -> Bools | None:
+    def fresh(self, rows: Ints, keys: Ints, names: Lines, received: float) -> Bools | None:
         """Which of some signals are no repeats (None: all); those are remembered. ``rows``: of their devices, NONE
         where one has none yet; ``received`` is journal time (it must not decrease between calls)."""
         if self._held.size != self._names.size:
@@ -62,12 +61,24 @@ class Recent:
             if known is not None:
                 found[plain] = known
         at: list[int] = odd.nonzero()[0].tolist()
-        new = self._each(rows[at].tolist(), keys[at].tolist(), [devices[k] for k in at], received)
+        new = self._each(rows[at].tolist(), keys[at].tolist(), [names.list[k] for k in at], received)
         found[[at[k] for k in new]] = True
         return None if found.all() else found
 
     def _many(self, rows: Ints, keys: Ints) -> Bools | None:
-        """The same of devices with rows. Those that come several times take turns, each time one signal of each."""
+        """The same of devices with rows."""
+        found, others = self._held.add_settled(rows, keys)
+        if others is None:
+            return found
+        new = self._by_turns(rows[others], keys[others])
+        if found is None:
+            return new
+        if new is not None:
+            found[others] = new
+        return None if found.all() else found
+
+    def _by_turns(self, rows: Ints, keys: Ints) -> Bools | None:
+        """Those that come several times take turns, each time one signal of each."""
         ordered = np.sort(rows)
         if not np.count_nonzero(ordered[1:] == ordered[:-1]):
             return self._held.add(rows, keys)
@@ -108,15 +119,16 @@ class Recent:
 
     def admit(self, signals: Sequence[Signal], received: float) -> tuple[Sequence[Signal], int]:
         """The signals that are no repeats, in order, and how many were; see ``fresh``."""
-        devices, keys = _identities(signals)
-        rows = self._names.find_all(devices)
-        if len(rows) <= _FEW:
-            found = self._each(rows, keys if isinstance(keys, list) else keys.tolist(), devices, received)
-        else:
-            told = self.fresh(packed(rows, "q"), np.asarray(keys, np.int64), devices, received)
+        if isinstance(signals, Signals) and len(signals) > _FEW:
+            rows = self._names.rows_of(signals.names, len(signals), add=False)
+            signals.rows = self._names, rows
+            told = self.fresh(rows, signals.keys, signals.names, received)
             if told is None:
                 return signals, 0
-            found = told.nonzero()[0].tolist()
+            found: Sequence[int] = told.nonzero()[0].tolist()
+        else:
+            devices, keys = [signal.device for signal in signals], [signal.key for signal in signals]
+            found = self._each(self._names.find_all(devices), keys, devices, received)
         if len(found) == len(signals):
             return signals, 0
         some = signals.take(found) if isinstance(signals, Signals) else [signals[k] for k in found]
@@ -128,8 +140,8 @@ class Recent:
 
     def forget(self, signals: Sequence[Signal]) -> None:
         """The append of these fresh signals failed: sent again, they are no repeats."""
-        devices, keys = _identities(signals)
-        self.lose(self._names.find_all(devices), np.asarray(keys, np.int64).tolist(), devices)
+        devices, keys = [signal.device for signal in signals], [signal.key for signal in signals]
+        self.lose(self._names.find_all(devices), keys, devices)
 
     def lose(self, rows: Sequence[int], keys: Sequence[int], devices: Sequence[str]) -> None:
         """The same; see ``fresh``."""
@@ -198,13 +210,6 @@ class Recent:
             return False
         brief[identity] = received
         return True
-
-
-def _identities(signals: Sequence[Signal]) -> tuple[list[str], list[int] | Ints]:
-    """Their devices and keys."""
-    if isinstance(signals, Signals):
-        return signals.devices, signals.keys
-    return [signal.device for signal in signals], [signal.key for signal in signals]
 
 
 def _split(held: bytes) -> list[int]:

@@ -6,11 +6,13 @@ needs, oldest key first, and lie in their pool without a hole: the last one fill
 """
 
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+loops: ModuleType | None = None  # None: go without numba
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -18,7 +20,7 @@ KEYS = 16
 WIDTH = 8  # bytes of a key
 EMPTY = -1  # the word of a row without keys, and what is in a chunk where no key is yet: no key is below zero
 _WIDTHS = (2, 4, 8, KEYS)  # keys that the chunks of each pool hold
-_STATE = 31  # the bits of a word that tell how many keys there are
+STATE = 31  # the bits of a word that tell how many keys there are
 _PLACE = 15  # those that tell where the next key goes
 _POOL = (0, 0, 0, 1, 1, 2, 2, 2, 2, *[3] * 23)  # by state
 _NEXT = np.array([*range(1, 2 * KEYS), KEYS])  # by state, the one after one more key
@@ -150,7 +152,7 @@ class LastKeys:
             else:
                 words[row] = key
             return True
-        state = word & _STATE
+        state = word & STATE
         pool = self._pools[_POOL[state]]
         column, packed, at = pool.keys, key.to_bytes(WIDTH, "little"), (word >> 5) * pool.bytes
         found = column.held.find(packed, at, at + pool.bytes)
@@ -162,7 +164,7 @@ class LastKeys:
             self._place_one(row, held + packed)
         else:
             column.view[(at >> 3) + (state & _PLACE)] = key
-            words[row] = ~(word + 1 if state < _STATE else word - _PLACE)
+            words[row] = ~(word + 1 if state < STATE else word - _PLACE)
         return True
 
     def of(self, row: int) -> list[int]:
@@ -170,7 +172,7 @@ class LastKeys:
         word = self._words.view[row]
         if word >= EMPTY:
             return [word] if word >= 0 else []
-        state, pool = ~word & _STATE, self._pools[_POOL[~word & _STATE]]
+        state, pool = ~word & STATE, self._pools[_POOL[~word & STATE]]
         held: list[int] = np.frombuffer(pool.of(~word >> 5), np.int64).tolist()
         return held[state % KEYS :] + held[: state % KEYS] if state >= KEYS else held[:state]
 
@@ -178,7 +180,7 @@ class LastKeys:
         """A row's keys are these, oldest first."""
         word = self._words.view[row]
         if word < EMPTY:
-            self._give_up_one(self._pools[_POOL[~word & _STATE]], ~word >> 5)
+            self._give_up_one(self._pools[_POOL[~word & STATE]], ~word >> 5)
         if len(keys) > 1:
             self._begin_one(row, keys)
         else:
@@ -194,15 +196,26 @@ class LastKeys:
     def _give_up_one(self, pool: _Pool, chunk: int) -> None:
         moved = pool.give_up_one(chunk)
         if moved >= 0:
-            self._words.view[moved] = ~(chunk << 5 | ~self._words.view[moved] & _STATE)
+            self._words.view[moved] = ~(chunk << 5 | ~self._words.view[moved] & STATE)
 
     # ------------------------------------------------------------------ many at once
+
+    def add_settled(self, rows: Ints, keys: Ints) -> tuple[Bools | None, Ints | None]:
+        """Remember a key each of rows that have many, which may come several times, by the compiled loops: which are
+        new (None: all), and which are of other rows (None: none)."""
+        if loops is None:
+            return None, np.arange(len(rows))
+        told = np.empty(len(rows), np.uint8)
+        if not loops.add(rows, keys, self._words.array, self._pools[-1].keys.array, told):
+            return None, None
+        other: Ints = (told == loops.OTHER).nonzero()[0]
+        return told != loops.REPEAT, other if len(other) else None
 
     def add(self, rows: Ints, keys: Ints) -> Bools | None:
         """Remember a key each of rows that are all different; which keys are new (None: all)."""
         word = self._words.array.take(rows)
         at = ~word
-        state = at & _STATE
+        state = at & STATE
         if np.count_nonzero((state > _WIDTHS[-2]) & (at > 0)) == len(rows):  # as it is once all have sent enough
             return self._among(KEYS, rows, keys, at, state)
         state[word >= 0] = 1
@@ -262,7 +275,7 @@ class LastKeys:
         wide[:, : pool.width], wide[:, pool.width] = pool.keys.array.take(chunks, axis=0), keys
         self._begin(rows, wide, pool.width + 1)
         moved, to = pool.give_up(chunks)
-        self._words.array[moved] = ~(to << 5 | ~self._words.array[moved] & _STATE)
+        self._words.array[moved] = ~(to << 5 | ~self._words.array[moved] & STATE)
 
     # ------------------------------------------------------------------ checkpoints
 
@@ -288,7 +301,7 @@ class LastKeys:
 
     def _states(self, start: int) -> Ints:
         word = self._words.array[start : min(start + _PART, self.size)]
-        return np.where(word < 0, ~word & _STATE, 1)
+        return np.where(word < 0, ~word & STATE, 1)
 
     @classmethod
     def load(cls, counts: bytes, keys: bytes) -> "LastKeys":

@@ -12,7 +12,8 @@ import xxhash
 
 from engine.ingest.body import BadBody, check_utf8
 from engine.ingest.diagnose import plain_json_error
-from engine.ingest.signals import BRIEF, has_control
+from engine.ingest.identity import BRIEF
+from engine.ingest.signals import has_control
 from engine.ingest.wire import EARLIEST, MILLISECONDS
 from engine.model.signal import Reported, Signal
 

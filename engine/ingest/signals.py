@@ -2,9 +2,6 @@
 
 The fast way decodes a whole body in one call into checked structs. Only when that fails is the body taken apart,
 signal by signal, so that each bad one is named and the good ones are accepted.
-
-Keys: 62 bits of xxh3 over the id, or over the signal as sent. ``BRIEF`` is set on the key of a signal that has
-neither ``id`` nor ``at``: its repeats are recognised for 60 s only (see ``dedupe``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,19 +11,17 @@ from itertools import pairwise
 from typing import Annotated
 
 import msgspec
-import numpy as np
-import xxhash
-from msgspec.structs import astuple
 
+from engine.ingest import fast
 from engine.ingest.body import BadBody, check_utf8, kind_of
+from engine.ingest.columns import columns_of
 from engine.ingest.diagnose import Flaw, Rejection, examine, plain_json_error
+from engine.ingest.identity import key_of, key_of_text
 from engine.ingest.wire import CONTEXT_BYTES, EARLIEST, SignalIn
 from engine.model.config import Limits
 from engine.model.signal import Reported, Signal
-from engine.model.signals import FEW, NUMBERS, More, Signals, fill
+from engine.model.signals import FEW, Signals
 
-BRIEF = 1 << 62
-_MASK = BRIEF - 1
 _FIRST_YEAR, _LAST_YEAR = 1900, 5000  # beyond, arithmetic on dates overflows
 _SEPARATORS_PER_SIGNAL = 20  # commas or lines a body may have per signal of the queue before it is not even split
 _LARGE, _PIECE = 262_144, 500  # bytes of a body that is decoded in pieces, and the signals of a piece
@@ -36,7 +31,6 @@ _single = msgspec.json.Decoder(SignalIn)
 _parts = msgspec.json.Decoder(list[msgspec.Raw])
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _pack = msgspec.msgpack.Encoder().encode
-_digest = xxhash.xxh3_64_intdigest
 _REFUSED = (msgspec.DecodeError, ValueError, RecursionError, OverflowError)  # the last: years 1 and 9999
 
 
@@ -65,6 +59,9 @@ def decode(body: bytes, content_type: str, arrival: float, limits: Limits, unkno
 def decode_plain(body: bytes, arrival: float, limits: Limits, max_future: float, lines: bool = False) -> Decoded:
     """The fast way alone: raises what the decoder does (``msgspec.DecodeError``, ``ValueError``, ``RecursionError``,
     ``OverflowError``) where any signal is malformed, has unknown fields, or the body is no JSON."""
+    signals = None if lines else fast.signals(body, limits.queue, arrival, arrival + max_future)
+    if signals is not None:
+        return _in_columns(signals)
     wires = _fast(body, lines)
     if len(wires) > limits.queue:
         raise _too_many(limits)
@@ -159,47 +156,18 @@ def decode_frame(data: bytes, arrival: float, limits: Limits, unknown: str, max_
 
 def _taken(wires: Sequence[SignalIn], arrival: float, latest: float, sort: bool = True) -> Decoded:
     """Checked structs to signals: in columns where they are many and plainly good, else one by one."""
-    signals = _columns(wires, arrival, latest) if len(wires) > FEW else None
+    signals = columns_of(wires, arrival, latest) if len(wires) > FEW else None
     if signals is None:
         return _normalise(wires, range(len(wires)), arrival, latest, Decoded(), sort=sort)
-    decoded = Decoded(signals, range(len(wires)))
+    return _in_columns(signals, sort)
+
+
+def _in_columns(signals: Signals, sort: bool = True) -> Decoded:
+    decoded = Decoded(signals, range(len(signals)))
     at = signals.numbers[0]
     if sort and (at[1:] < at[:-1]).any():
         _sort_by_device(decoded)
     return decoded
-
-
-def _columns(wires: Sequence[SignalIn], arrival: float, latest: float) -> Signals | None:
-    """Signals that say where and when they are, an event and a person at most; None where there is more to look at."""
-    devices, times, *places, events, reported, contexts, people, ids = zip(*map(astuple, wires), strict=True)
-    size, more = len(wires), {}
-    if reported.count(None) < size or contexts.count(None) < size:
-        return None
-    if events.count(None) < size or people.count(None) < size:
-        pairs = enumerate(zip(events, people, strict=True))
-        more = {k: More(event=event, person=person) for k, (event, person) in pairs if event or person}
-    known = [one for one in ids if one is not None]
-    if not "".join([*devices, *known, *filter(None, events), *filter(None, people)]).isprintable():
-        return None
-    numbers = np.empty((len(NUMBERS), size))
-    if set(map(type, times)) != {float}:
-        times = tuple(arrival if at is None else at.timestamp() if isinstance(at, datetime) else at for at in times)
-    for row, values in zip(numbers, (times, *places), strict=True):
-        fill(row, values)
-    at, lat, lon, *_ = numbers
-    if not (at.min() >= EARLIEST and at.max() <= latest) or np.isnan(lat + lon).any():
-        return None
-    if len(known) == size:
-        keys = [_digest(_pack(("id", one))) & _MASK for one in known]
-    else:
-        keys = [_key(wire) for wire in wires]
-    return Signals(list(devices), np.array(keys, np.int64), numbers, list(ids) if known else None, more)
-
-
-def _key(wire: SignalIn) -> int:
-    """What recognises a repeat of a signal."""
-    key = _digest(_pack(wire if wire.id is None else ("id", wire.id))) & _MASK
-    return key | BRIEF if wire.at is None and wire.id is None else key
 
 
 def _normalise(
@@ -218,14 +186,13 @@ def _normalise(
     ordered, newest = True, 0.0
     for wire in wires:
         at, identity = wire.at, wire.id
-        if raws is None:
-            key = _digest(_pack(wire if identity is None else ("id", identity))) & _MASK
+        if raws is None or identity is not None:
+            key = key_of(wire)
         else:
-            key = _digest(_payload(wire, indexes[len(signals) + len(rejected) - before], raws)) & _MASK
+            text = raws.get(indexes[len(signals) + len(rejected) - before])
+            key = key_of(wire) if text is None else key_of_text(text, brief=at is None)
         if at is None:
             at = arrival
-            if identity is None:
-                key |= BRIEF
         elif isinstance(at, datetime):
             at = at.timestamp()
         device, event, reported, context, person = wire.device, wire.event, wire.reported, wire.context, wire.person
@@ -260,15 +227,10 @@ def _normalise(
     return into
 
 
-def _payload(wire: SignalIn, index: int, raws: Mapping[int, memoryview]) -> bytes | memoryview:
-    """What identifies a signal: its id, or all of it as sent, unknown fields too."""
-    if wire.id is not None:
-        return _pack(("id", wire.id))
-    return raws.get(index) or _pack(wire)
-
-
 def _flaw(wire: SignalIn, at: float, latest: float) -> Flaw | None:
     """What types and bounds cannot say."""
+    if isinstance(wire.at, datetime) and not _FIRST_YEAR <= wire.at.year <= _LAST_YEAR:
+        return "at", f"at has the year {wire.at.year}"
     if at > latest:
         return (
             "at",
@@ -367,9 +329,6 @@ def _slow(parts: Sequence[memoryview], arrival: float, limits: Limits, unknown: 
                 ignored[name] = ignored.get(name, 0) + 1
             if names:
                 odd[index] = raw
-        if isinstance(wire.at, datetime) and not _FIRST_YEAR <= wire.at.year <= _LAST_YEAR:
-            decoded.rejected.append(Rejection(index, "at", f"at has the year {wire.at.year}"))
-            continue
         wires.append(wire)
         indexes.append(index)
     _normalise(wires, indexes, arrival, arrival + max_future, decoded, odd)

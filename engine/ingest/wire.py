@@ -11,13 +11,29 @@ CONTEXT_KEYS = 50
 CONTEXT_BYTES = 4096
 SIGNAL_BYTES = 16384
 
+BOUNDS = {
+    "lat": (-90.0, 90.0),
+    "lon": (-180.0, 180.0),
+    "accuracy": (0.0, 1e7),
+    "speed": (0.0, 1e5),
+    "heading": (0.0, 360.0),
+    "altitude": (-2e4, 1e7),
+    "battery": (0.0, 1.0),
+}
+TEXT, EVENT = 200, 100  # characters
+
 Instant = Annotated[datetime, Meta(tz=True)] | Annotated[float, Meta(ge=EARLIEST, lt=MILLISECONDS)]
-Id = Annotated[str, Meta(min_length=1, max_length=200)]
-EventName = Annotated[str, Meta(min_length=1, max_length=100)]
+Id = Annotated[str, Meta(min_length=1, max_length=TEXT)]
+EventName = Annotated[str, Meta(min_length=1, max_length=EVENT)]
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # what msgpack, and so the journal, can carry
 Plain = str | Whole | float | bool | None
 ContextValue = Plain | list[Plain] | dict[str, Plain]
 ContextKey = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+def _within(name: str) -> Meta:
+    least, most = BOUNDS[name]
+    return Meta(ge=least, le=most)
 
 
 class ReportedIn(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -35,13 +51,13 @@ class SignalIn(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 
     device: Id
     at: Instant | None = None
-    lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
-    lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
-    accuracy: Annotated[float, Meta(ge=0, le=1e7)] | None = None
-    speed: Annotated[float, Meta(ge=0, le=1e5)] | None = None
-    heading: Annotated[float, Meta(ge=0, le=360)] | None = None
-    altitude: Annotated[float, Meta(ge=-2e4, le=1e7)] | None = None
-    battery: Annotated[float, Meta(ge=0, le=1)] | None = None
+    lat: Annotated[float, _within("lat")] | None = None
+    lon: Annotated[float, _within("lon")] | None = None
+    accuracy: Annotated[float, _within("accuracy")] | None = None
+    speed: Annotated[float, _within("speed")] | None = None
+    heading: Annotated[float, _within("heading")] | None = None
+    altitude: Annotated[float, _within("altitude")] | None = None
+    battery: Annotated[float, _within("battery")] | None = None
     event: EventName | None = None
     reported: ReportedIn | None = None
     context: Annotated[dict[ContextKey, ContextValue], Meta(max_length=CONTEXT_KEYS)] | None = None

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from engine.model.record import Record
 from engine.model.signal import Signal
-from engine.model.signals import FEW, NUMBERS, More, Signals
+from engine.model.signals import FEW, NUMBERS, Lines, More, Signals
 
 Run = Sequence[Record]
 SENSED = (Signal, Signals)
@@ -117,13 +117,13 @@ def _one(parts: Iterable[Run]) -> Run:
 
 
 class _Block(Struct, frozen=True, array_like=True, tag="signals"):
-    """Signals in columns: of ``NUMBERS`` those that any signal has (``given``: a bit for each)."""
+    """Signals in columns: of ``NUMBERS`` those that any signal has (``given``: a bit for each); texts one a line."""
 
-    devices: list[str]
+    names: str
     keys: bytes
     given: int
     numbers: bytes
-    ids: list[str | None] | None = None
+    ids: str | None = None
     more: dict[int, More] = field(default_factory=dict)
 
 
@@ -137,8 +137,14 @@ def encode_records(records: Run) -> bytes:
         return _encoder.encode(records)
     items: list[Any] = []
     for run in runs(records):
-        items += [_block(run)] if isinstance(run, Signals) else run
+        items += [_block(run)] if isinstance(run, Signals) and _has_lines(run) else run
     return _encoder.encode(items)
+
+
+def _has_lines(signals: Signals) -> bool:
+    """Whether each text is one line; nothing else comes in by ``ingest``."""
+    columns = [signals.names, *([signals.ids] if signals.ids else [])]
+    return all(column.joined.count("\n") == len(signals) - 1 for column in columns)
 
 
 def decode_records(payload: bytes | memoryview) -> Run:
@@ -155,20 +161,22 @@ def _block(signals: Signals) -> _Block:
     given = [k for k, row in enumerate(signals.numbers) if not np.isnan(row).all()]
     numbers = signals.numbers if len(given) == len(NUMBERS) else signals.numbers[given]
     return _Block(
-        signals.devices,
+        signals.names.joined,
         signals.keys.astype("<i8", copy=False).tobytes(),
         sum(1 << k for k in given),
         numbers.astype("<f8", copy=False).tobytes(),
-        signals.ids,
+        None if signals.ids is None else signals.ids.joined,
         dict(signals.more),
     )
 
 
 def _columns(block: _Block) -> Signals:
-    size, given = len(block.devices), [k for k in range(len(NUMBERS)) if block.given >> k & 1]
-    sizes = len(block.keys), len(block.numbers), len(block.devices if block.ids is None else block.ids)
-    if sizes != (8 * size, 8 * size * len(given), size) or not all(0 <= k < size for k in block.more):
+    size, given = len(block.keys) // 8, [k for k in range(len(NUMBERS)) if block.given >> k & 1]
+    lines = [text.count("\n") + 1 for text in (block.names, block.ids) if text is not None]
+    fit = len(block.keys) == 8 * size and len(block.numbers) == 8 * size * len(given) and {*lines} == {size}
+    if not fit or not all(0 <= k < size for k in block.more):
         raise msgspec.DecodeError("columns that do not fit each other")
     numbers = np.full((len(NUMBERS), size), np.nan)
     numbers[given] = np.frombuffer(block.numbers, "<f8").reshape(len(given), size)
-    return Signals(block.devices, np.frombuffer(block.keys, "<i8"), numbers, block.ids, block.more)
+    ids = None if block.ids is None else Lines(block.ids)
+    return Signals(Lines(block.names), np.frombuffer(block.keys, "<i8"), numbers, ids, block.more)

@@ -4,7 +4,7 @@ import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -31,22 +31,55 @@ class More(Struct, frozen=True, array_like=True):
 _NOTHING = More()
 
 
-class Signals(Sequence[Signal]):
-    """Signals by column: ``devices``; ``keys``; ``numbers``, a row for each of ``NUMBERS``, NaN for None; ``ids``, None
-    where no signal has one; ``more``, by index, of those that have any. As a sequence it makes a ``Signal`` of what is
-    asked for. Not to be changed once it is made."""
+class Lines:
+    """Texts without line breaks, as a list or joined, whichever is asked for."""
 
-    __slots__ = ("devices", "ids", "keys", "more", "numbers")
+    __slots__ = ("_joined", "_list")
+
+    def __init__(self, told: str | list[str]) -> None:
+        self._joined: str | None = told if isinstance(told, str) else None
+        self._list: list[str] | None = None if isinstance(told, str) else told
+
+    @property
+    def list(self) -> list[str]:
+        """One by one."""
+        if self._list is None:
+            self._list = cast(str, self._joined).split("\n")
+        return self._list
+
+    @property
+    def joined(self) -> str:
+        """One a line."""
+        if self._joined is None:
+            self._joined = "\n".join(cast(list[str], self._list))
+        return self._joined
+
+
+class Signals(Sequence[Signal]):
+    """Signals by column: the names of ``devices``; ``keys``; ``numbers``, a row for each of ``NUMBERS``, NaN for None;
+    ``ids``, "" for None, None where no signal has one; ``more``, by index, of those that have any. As a sequence it
+    makes a ``Signal`` of what is asked for. Not to be changed once it is made.
+
+    ``rows``, for those who looked them up: whose rows, and the row of each device there.
+    """
+
+    __slots__ = ("ids", "keys", "more", "names", "numbers", "rows")
 
     def __init__(
         self,
-        devices: list[str],
+        names: Lines,
         keys: Ints,
         numbers: Floats,
-        ids: list[str | None] | None = None,
+        ids: Lines | None = None,
         more: Mapping[int, More] | None = None,
     ) -> None:
-        self.devices, self.keys, self.numbers, self.ids, self.more = devices, keys, numbers, ids, more or {}
+        self.names, self.keys, self.numbers, self.ids, self.more = names, keys, numbers, ids, more or {}
+        self.rows: tuple[object, Ints] | None = None
+
+    @property
+    def devices(self) -> list[str]:
+        """The name of each device."""
+        return self.names.list
 
     @classmethod
     def of(cls, signals: Sequence[Signal]) -> "Signals":
@@ -54,50 +87,53 @@ class Signals(Sequence[Signal]):
         if isinstance(signals, Signals):
             return signals
         devices, at, keys, *places, events, reported, contexts, people, ids = zip(*map(astuple, signals), strict=True)
-        numbers = np.empty((len(NUMBERS), len(devices)))
+        size = len(devices)
+        numbers = np.empty((len(NUMBERS), size))
         for row, values in zip(numbers, (at, *places), strict=True):
             fill(row, values)
         more = {}
-        if any(events) or any(reported) or any(contexts) or any(people) or any(c is not None for c in contexts):
+        if any(column.count(None) < size for column in (events, reported, contexts, people)):
             rest = map(More, events, reported, contexts, people)
             more = {k: one for k, one in enumerate(rest) if one != _NOTHING}
-        named = list(ids) if any(one is not None for one in ids) else None
-        return cls(list(devices), np.array(keys, np.int64), numbers, named, more)
+        return cls(Lines(list(devices)), np.array(keys, np.int64), numbers, ids_of(ids), more)
 
     @classmethod
     def join(cls, parts: Sequence["Signals"]) -> "Signals":
         """One after the other."""
         if len(parts) == 1:
             return parts[0]
-        devices: list[str] = []
-        ids: list[str | None] | None = [] if any(part.ids is not None for part in parts) else None
         more: dict[int, More] = {}
+        start = 0
         for part in parts:
-            more.update((k + len(devices), one) for k, one in part.more.items())
-            devices += part.devices
-            if ids is not None:
-                ids += part.ids or [None] * len(part)
-        keys = np.concatenate([part.keys for part in parts])
-        return cls(devices, keys, np.concatenate([part.numbers for part in parts], axis=1), ids, more)
+            more.update((k + start, one) for k, one in part.more.items())
+            start += len(part)
+        ids = None
+        if any(part.ids is not None for part in parts):
+            ids = _joined([part.ids or Lines("\n" * (len(part) - 1)) for part in parts])
+        keys, numbers = np.concatenate([p.keys for p in parts]), np.concatenate([p.numbers for p in parts], axis=1)
+        whole = cls(_joined([part.names for part in parts]), keys, numbers, ids, more)
+        known = [part.rows for part in parts if part.rows is not None]
+        if len(known) == len(parts) and all(whose is known[0][0] for whose, _ in known):
+            whole.rows = known[0][0], np.concatenate([rows for _, rows in known])
+        return whole
 
     def take(self, order: Sequence[int]) -> "Signals":
         """Those at these places, in this order."""
-        places = {source: k for k, source in enumerate(order)}
-        return Signals(
-            [self.devices[k] for k in order],
-            self.keys[list(order)],
-            np.ascontiguousarray(self.numbers[:, list(order)]),
-            None if self.ids is None else [self.ids[k] for k in order],
-            {places[k]: one for k, one in self.more.items() if k in places},
-        )
+        places, index = {source: k for k, source in enumerate(order)}, list(order)
+        return self._part(index, {places[k]: one for k, one in self.more.items() if k in places})
 
-    def column(self, name: str) -> Floats:
-        """The numbers of that name."""
-        row: Floats = self.numbers[NUMBERS.index(name)]
-        return row
+    def _part(self, some: slice | list[int], more: dict[int, More]) -> "Signals":
+        def of(lines: Lines) -> Lines:
+            return Lines(lines.list[some] if isinstance(some, slice) else [lines.list[k] for k in some])
+
+        # a row each, one after the other, as the kernels expect
+        numbers = np.ascontiguousarray(self.numbers[:, some])
+        part = Signals(of(self.names), self.keys[some], numbers, None if self.ids is None else of(self.ids), more)
+        part.rows = None if self.rows is None else (self.rows[0], self.rows[1][some])
+        return part
 
     def __len__(self) -> int:
-        return len(self.devices)
+        return len(self.keys)
 
     @overload
     def __getitem__(self, at: int) -> Signal: ...
@@ -108,30 +144,23 @@ class Signals(Sequence[Signal]):
     def __getitem__(self, at: int | slice) -> "Signal | Signals":
         if isinstance(at, slice):
             part = range(len(self))[at]
-            return self if len(part) == len(self) else self._cut(part)
+            if len(part) == len(self):
+                return self
+            more = {k - part.start: one for k, one in self.more.items() if k in part}
+            return self._part(slice(part.start, part.stop), more)
         k = range(len(self))[at]
         time, *rest = self.numbers[:, k].tolist()
         numbers = [None if value != value else value for value in rest]
-        row = self.devices[k], time, int(self.keys[k]), *numbers
-        return _signal(row, self.more.get(k, _NOTHING), self.ids[k] if self.ids else None)
-
-    def _cut(self, part: range) -> "Signals":
-        some = slice(part.start, part.stop)
-        return Signals(
-            self.devices[some],
-            self.keys[some],
-            np.ascontiguousarray(self.numbers[:, some]),  # a row each, one after the other, as the kernels expect
-            None if self.ids is None else self.ids[some],
-            {k - part.start: one for k, one in self.more.items() if k in part},
-        )
+        row = self.names.list[k], time, int(self.keys[k]), *numbers
+        return _signal(row, self.more.get(k, _NOTHING), self.ids.list[k] if self.ids else "")
 
     def __iter__(self) -> Iterator[Signal]:
         columns = [
             [None if value != value else value for value in row.tolist()] if np.isnan(row).any() else row.tolist()
             for row in self.numbers
         ]
-        ids, more = self.ids or [None] * len(self), self.more
-        rows = zip(self.devices, columns[0], self.keys.tolist(), *columns[1:], strict=True)
+        ids, more = self.ids.list if self.ids else [""] * len(self), self.more
+        rows = zip(self.names.list, columns[0], self.keys.tolist(), *columns[1:], strict=True)
         for k, (row, id) in enumerate(zip(rows, ids, strict=True)):
             yield _signal(row, more.get(k, _NOTHING), id)
 
@@ -139,8 +168,17 @@ class Signals(Sequence[Signal]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
 
-def _signal(row: tuple[Any, ...], more: More, id: str | None) -> Signal:
-    values = (*row, more.event, more.reported, more.context, more.person, id)
+def ids_of(ids: Sequence[str | None]) -> Lines | None:
+    """Ids as a column."""
+    return None if ids.count(None) == len(ids) else Lines([id or "" for id in ids])
+
+
+def _joined(parts: Sequence[Lines]) -> Lines:
+    return Lines("\n".join([part.joined for part in parts]))
+
+
+def _signal(row: tuple[Any, ...], more: More, id: str) -> Signal:
+    values = (*row, more.event, more.reported, more.context, more.person, id or None)
     return Signal(*values)
 
 

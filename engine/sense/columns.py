@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from engine.model.pieces import Column
+from engine.model.signals import Signals
 from engine.sense.arithmetic import Bools, Floats, Ints
 from engine.sense.names import Names
 
@@ -166,6 +167,15 @@ class Devices(Table):
     def __init__(self) -> None:
         super().__init__()
         self.names = Names()
+
+    def rows_of(self, signals: Signals) -> Ints:
+        """The row of each signal's device; unknown ones get fresh rows, in order."""
+        whose, rows = signals.rows or (None, None)
+        if whose is not self.names or rows is None or rows.min() < 0:
+            self.reserve(len(signals))
+            rows = self.names.rows_of(signals.names, len(signals), add=True)
+            self.size = self.names.size
+        return rows
 
     def rows(self, names: Sequence[str]) -> Ints:
         """The row of each device; unknown ones get fresh rows, in order."""

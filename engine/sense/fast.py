@@ -1,21 +1,20 @@
 """numba, where it is installed (``herenow[fast]``): the same results, bit for bit, in less time. Never required.
 
-What is compiled is kept on disk by what this room's files hold: numba itself would only look at the one file a function
-stands in, and go on with what was compiled of another state of the rest.
-
 ``load`` is for those who sense much: it takes seconds the first time (what is compiled is kept on disk), so nobody is
 to wait for it. Whoever binds fences after that goes by the kernels, and a ``Sense`` that is at work once it is told to
 ``hasten``.
 """
 
-from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from engine.loops import kept_apart
 from engine.model.release import SensePolicy
+from engine.model.signals import Lines
+from engine.sense import names
 from engine.sense.arithmetic import Floats, Ints, scale_table
 from engine.sense.columns import Devices
 from engine.sense.fences import FenceSet
@@ -34,23 +33,15 @@ def load() -> bool:
     global kernels
     if kernels is None:
         try:
-            _keep_apart()
-            from engine.sense import kernels as found  # noqa: PLC0415  (it may not be there, and takes its time)
+            with kept_apart(Path(__file__).parent):
+                from engine.sense import kernel_names  # noqa: PLC0415  (it may not be there, and takes its time)
+                from engine.sense import kernels as found  # noqa: PLC0415
         except ImportError:
             return False
         Swift(found, FenceSet.compile(()), SensePolicy()).rehearse()
-        kernels, FenceSet.grounded = found, True
+        kernels, FenceSet.grounded, names.loops = found, True, kernel_names
+        Devices().names.rows_of(Lines("nobody"), 1, add=True)
     return True
-
-
-def _keep_apart() -> None:
-    from numba import config  # noqa: PLC0415  (it may not be there)
-
-    room, chosen = Path(__file__).parent, getattr(config, "CACHE_DIR", "")  # what it holds is only known as it runs
-    state = blake2b(b"\0".join(file.read_bytes() for file in sorted(room.glob("*.py"))), digest_size=8).hexdigest()
-    if Path(chosen).name != f"kernels-{state}":
-        folder = Path(chosen or room / "__pycache__") / f"kernels-{state}"
-        setattr(config, "CACHE_DIR", str(folder))  # noqa: B010
 
 
 def swift(fences: FenceSet, policy: SensePolicy) -> "Swift | None":

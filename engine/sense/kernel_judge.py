@@ -5,14 +5,14 @@ bit for bit; what is rare (grown shapes, poles, fixes on a border) is left to th
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from engine.loops import jit
 from engine.sense.chains import WIDTHS
 from engine.sense.depths import BENT, GRID, SURE
 from engine.sense.mass import CURVATURES, EDGE_STEPS, H_STEP, REACH, WIDE
@@ -23,15 +23,6 @@ from engine.sense.verdict import AWAY, COMING, EITHER, INSIDE, OUTSIDE
 
 WIDEST = max(WIDTHS)  # edges traced at once
 HALF = GRID / 2.0
-
-
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiled; kept on disk between starts where there is a folder that can be written to."""
-    try:
-        made: Callable[..., Any] = njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:
-        made = njit(error_model="numpy")(function)
-    return made
 
 
 def _ahead(_: Any, address: Any) -> Any:

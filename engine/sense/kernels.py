@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.loops import jit
 from engine.sense.columns import HELD, NEVER, NONE, STATE
 from engine.sense.depths import GRID
 from engine.sense.index import MIX as _MIX
-from engine.sense.kernel_judge import HALF, WIDEST, ahead, bound, jit, judge, scales, wrap
+from engine.sense.kernel_judge import HALF, WIDEST, ahead, bound, judge, scales, wrap
 from engine.sense.measuring import PLANE
 from engine.sense.stops import USEFUL, WITHIN
 from engine.sense.verdict import INSIDE, OUTSIDE

@@ -4,14 +4,19 @@ what strings in a ``dict`` take. Those heard of lately are in a small ``dict`` a
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from sys import getsizeof
+from types import ModuleType
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.model.pieces import Column
+from engine.model.signals import Lines
 from engine.sense.arithmetic import Bools, Ints
 
 NONE = -1
+Places = npt.NDArray[np.uint64]
+loops: ModuleType | None = None  # None: go without numba
 _FEW = 24  # names up to which arrays do not pay
 _TAG = 0xFFFFFFFF
 _FULL = 0.7  # of the table, beyond which it grows
@@ -29,6 +34,7 @@ class Names:
         self._tags = np.zeros(0, np.uint32)
         self._slots = np.full(64, NONE, np.int32)
         self._near: dict[str, int] = {}
+        self._places: Places | None = None  # of the compiled loops
         self._see()
 
     def _see(self) -> None:
@@ -98,6 +104,25 @@ class Names:
             self._slots[at[free]] = pending[free]
             lost = self._slots[at] != pending
             pending, at = pending[lost], (at[lost] + 1) & self._mask
+
+    def rows_of(self, lines: Lines, count: int, add: bool) -> Ints:
+        """The row of each of so many names; unknown ones get fresh rows, in order (``add``), or NONE."""
+        if loops is None or lines.joined.count("\n") + 1 != count:
+            found = self.rows(lines.list) if add else self.find_all(lines.list)
+            return np.array(found, np.int64)
+        text = np.frombuffer(_encoded(lines.joined) + loops.PAD, np.uint8)
+        begins, mixes, rows = np.empty(count + 1, np.int64), np.empty(count, np.uint64), np.empty(count, np.int64)
+        if self._places is None:
+            self._places = np.zeros(loops.PLACES, np.uint64)
+        held = np.frombuffer(self._text, np.uint8)
+        missing = loops.find(text, held, self._ends, self._places, begins, mixes, rows)
+        del held  # the names may not grow while anybody looks at them
+        if missing:
+            some = (rows < 0).nonzero()[0]
+            names = [lines.list[k] for k in some.tolist()]
+            rows[some] = self.rows(names) if add else self.find_all(names)
+            loops.keep(self._places, mixes, rows, some[rows[some] >= 0])
+        return rows
 
     def rows(self, names: Sequence[str]) -> list[int]:
         """The row of each name; unknown ones get fresh rows, in order."""
@@ -189,7 +214,8 @@ class Names:
 
     def nbytes(self) -> int:
         """Bytes held."""
-        arrays = sum(column.nbytes for column in (self._ends, self._tags, self._slots))
+        arrays = self._ends.nbytes + self._tags.nbytes + self._slots.nbytes
+        arrays += 0 if self._places is None else self._places.nbytes
         return len(self._text) + arrays + getsizeof(self._near) + sum(map(getsizeof, self._near))
 
 

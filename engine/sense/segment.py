@@ -27,7 +27,7 @@ class Segment:
 
     def __init__(self, signals: Signals, received: Sequence[float], devices: Devices, policy: SensePolicy) -> None:
         self.size, self.policy = len(signals), policy
-        self.rows = devices.rows(signals.devices)
+        self.rows = devices.rows_of(signals)
         self.own = devices.take(self.rows)
         self.received = packed(received, "d")
         (self.at, self.lat, self.lon), self.given = signals.numbers[:3], signals.numbers[3:]

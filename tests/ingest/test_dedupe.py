@@ -8,11 +8,16 @@ import msgspec
 import numpy as np
 import pytest
 
+from engine.ingest import fast as reading
+from engine.ingest import lastkeys
 from engine.ingest.dedupe import BRIEF_SECONDS, KEYS, Recent, _split
-from engine.ingest.signals import BRIEF
+from engine.ingest.identity import BRIEF
 from engine.model.signal import Signal
-from engine.model.signals import Signals
+from engine.model.signals import Lines, Signals
 from engine.sense import Names
+from engine.sense import fast as sensing
+from engine.sense import names as rows_by_name
+from engine.sense.fences import FenceSet
 
 
 def signal(key, device="d1"):
@@ -136,7 +141,26 @@ class Model:
             known.remove(key)
 
 
+@pytest.fixture
+def compiled(monkeypatch, request):
+    """Whether by compiled loops."""
+    monkeypatch.setattr(lastkeys, "loops", None)
+    monkeypatch.setattr(rows_by_name, "loops", None)
+    if request.param:
+        pytest.importorskip("numba")
+        monkeypatch.setattr(reading, "loops", None)
+        monkeypatch.setattr(sensing, "kernels", None)
+        monkeypatch.setattr(FenceSet, "grounded", False)
+        assert reading.load()
+        assert sensing.load()
+        assert lastkeys.loops is not None
+        assert rows_by_name.loops is not None
+    return request.param
+
+
+@pytest.mark.parametrize("compiled", [False, True], indirect=True)
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.usefixtures("compiled")
 def test_batches_of_any_size_are_judged_as_one_by_one(seed):
     rng, names, model = random.Random(seed), Names(), Model()
     recent, devices, received = Recent(names), [f"d{k}" for k in range(rng.choice((3, 40, 300)))], 0.0
@@ -176,9 +200,9 @@ def test_memory_per_device_is_that_of_its_keys(many, most):
     names.rows([f"d{i}" for i in range(devices)])
     recent, rows = Recent(names), np.arange(devices)
     for n in range(many):
-        assert recent.fresh(rows, rows + n * devices, [], 0.0) is None
+        assert recent.fresh(rows, rows + n * devices, Lines([]), 0.0) is None
     assert recent.size() / devices <= most + (0 if many < 3 else 25)  # a little of each narrower pool stays
-    assert recent.fresh(rows, rows, [], 0.0).tolist() == [False] * devices
+    assert recent.fresh(rows, rows, Lines([]), 0.0).tolist() == [False] * devices
 
 
 def test_keys_as_they_were_dumped_when_they_were_strings_are_read():

@@ -132,23 +132,42 @@ def test_records_of_a_journal_that_knew_no_columns_are_read():
 @pytest.mark.parametrize(
     "damage",
     [
+        {0: "a"},
         {1: b"1234567"},
         {2: 255},
         {2: -1},
         {3: b""},
-        {4: ["one"]},
+        {4: "one"},
         {5: {99: [None]}},
         {5: {-1: [None]}},
     ],
     ids=str,
 )
 def test_columns_that_do_not_fit_each_other_are_damage(damage):
-    block = ["signals", ["a", "b"], b"8 bytes.8 bytes.", 1, b"8 bytes.8 bytes.", ["x", None], {}]
+    block = ["signals", "a\nb", b"8 bytes.8 bytes.", 1, b"8 bytes.8 bytes.", "x\n", {}]
     assert len(decode_records(msgspec.msgpack.encode([block]))) == 2
     for place, value in damage.items():
         block[place + 1] = value
     with pytest.raises(msgspec.DecodeError):
         decode_records(msgspec.msgpack.encode([block]))
+
+
+def test_names_of_more_than_a_line_are_kept_too():
+    signals = [Signal("two\nlines", float(k), k, 1.0, 2.0) for k in range(2 * FEW)]
+    assert decode_records(encode_records(Signals.of(signals))) == signals
+
+
+def test_looked_up_rows_go_with_their_signals():
+    whose = object()
+    parts = [Signals.of([Signal(f"d{k}", 1.0, k)] * 3) for k in range(3)]
+    for k, part in enumerate(parts):
+        part.rows = whose, np.full(3, k)
+    whole = Signals.join(parts)
+    assert whole.rows[0] is whose
+    assert whole[2:5].rows[1].tolist() == [0, 1, 1]
+    assert whole.take([8, 0]).rows[1].tolist() == [2, 0]
+    parts[1].rows = object(), parts[1].rows[1]
+    assert Signals.join(parts).rows is None
 
 
 def test_numbers_that_nobody_sends_take_no_room():

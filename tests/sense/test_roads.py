@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.loops import kept_apart
 from engine.model.fence import Circle, Corridor, Fence, Polygons
 from engine.model.release import SensePolicy
 from engine.model.signal import Reported, Signal
-from engine.sense import FenceSet, Sense, fast
+from engine.sense import FenceSet, Sense, fast, names
 
 LAT, LON = 48.85, 2.35
 PLACES = ((LON, LAT), (179.9995, -16.5), (30.0, 84.0))
@@ -21,6 +22,7 @@ def kernels(monkeypatch: pytest.MonkeyPatch):
     """The kernels, in use for this test alone."""
     pytest.importorskip("numba")
     monkeypatch.setattr(fast, "kernels", None)
+    monkeypatch.setattr(names, "loops", None)
     monkeypatch.setattr(FenceSet, "grounded", False)
     assert fast.load()
     return fast.kernels
@@ -152,15 +154,14 @@ def test_what_is_compiled_is_kept_by_the_state_of_the_room_and_where_it_was_aske
     numba = pytest.importorskip("numba")
     room, kept = tmp_path / "sense", []
     room.mkdir()
-    monkeypatch.setattr(fast, "__file__", str(room / "fast.py"))
     for text in ("HELD = 6", "HELD = 6", "HELD = 8"):
         (room / "columns.py").write_text(text)
         monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "chosen"))
-        fast._keep_apart()
-        fast._keep_apart()
-        kept.append(numba.config.CACHE_DIR)
+        with kept_apart(room):
+            kept.append(numba.config.CACHE_DIR)
+        assert str(tmp_path / "chosen") == numba.config.CACHE_DIR
     assert kept[0] == kept[1] != kept[2]
     assert {Path(folder).parent for folder in kept} == {tmp_path / "chosen"}
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
-    fast._keep_apart()
-    assert Path(numba.config.CACHE_DIR).parent == room / "__pycache__"
+    with kept_apart(room):
+        assert Path(numba.config.CACHE_DIR).parent == room / "__pycache__"
