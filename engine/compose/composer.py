@@ -11,7 +11,7 @@ from liquid.exceptions import LiquidError
 
 from engine.compose.guard import Job
 from engine.compose.problems import TemplateError, TooMuch
-from engine.compose.simple import outputs
+from engine.compose.simple import filled, outputs, roots, simple
 from engine.compose.templates import is_plain, parse, said
 from engine.model.moment import Message
 from engine.model.release import Release
@@ -37,6 +37,7 @@ class Texts:
     data: tuple[tuple[str, Fill], ...]
     locale: Locale
     language: str | None
+    roots: frozenset[str] | None  # what the names that they write begin with; None: there is no telling
 
 
 class Composer:
@@ -50,6 +51,10 @@ class Composer:
         """Read every template of a release; raises ``TemplateError`` naming the place of the first that is wrong."""
         shop = _Shop()
         return cls({rule.id: shop.texts(rule) for rule in release.rules})
+
+    def roots(self, rule: Rule, language: str | None) -> frozenset[str] | None:
+        """What the names begin with that the message may write; None: they may be any."""
+        return _choose(self._texts[rule.id], language).roots
 
     def compose(
         self, rule: Rule, names: Mapping[str, Any], language: str | None, now: float, zone: ZoneInfo
@@ -89,13 +94,16 @@ class _Shop:
         if len(data) > MAX_DATA_KEYS:
             problem = f"The message has {len(data)} data fields; {MAX_DATA_KEYS} is the most."
             raise TooMuch(problem, where, "Send fewer.")
+        title, body, link = text.title or fallback.title, text.body or fallback.body, text.link or fallback.link
+        named = [roots(source) for source in (title, body, link, *data.values())]
         return Texts(
-            self._fill("title", text.title or fallback.title, MAX_TITLE, where),
-            self._fill("body", text.body or fallback.body, MAX_BODY, where),
-            self._fill("link", text.link or fallback.link, MAX_LINK, where),
+            self._fill("title", title, MAX_TITLE, where),
+            self._fill("body", body, MAX_BODY, where),
+            self._fill("link", link, MAX_LINK, where),
             tuple((key, self._fill(f"data.{key}", data[key], MAX_DATA_VALUE, where)) for key in data),
             _locale(language),
             language,
+            None if None in named else frozenset(root for some in named for root in some or ()),
         )
 
     def _fill(self, name: str, source: str, most: int, where: str) -> Fill:
@@ -112,11 +120,14 @@ def _compile(name: str, source: str, most: int) -> Fill:
     if is_plain(source):
         fixed = _bounded(name, source, most)
         return lambda names, job: fixed
+    easy = simple(source)
     template = parse(source) if outputs(source) is None else None  # a simple one is read when first needed
 
     def fill(names: Mapping[str, Any], job: Job) -> str:
         nonlocal template
         try:
+            if easy is not None and (text := filled(easy, names, job)) is not None:
+                return _bounded(name, text, most)
             if template is None:
                 template = parse(source)
             return _bounded(name, template.fill(names, job), most)

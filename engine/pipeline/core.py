@@ -169,18 +169,20 @@ class Core:
         transitions = self.sense.advance(signals, times)
         lost, attempt = self.faults.sensed(self.sense, times), self.faults.attempt
         by_record = {i: list(group) for i, group in groupby(transitions, key=attrgetter("record"))}
-        for i in sorted(telling(signals).union(by_record).difference(lost)):
-            signal, now = signals[i], times[i]
-            fired = by_record.get(i, [])
-            overdue = [t for t in fired if t.due is not None]
-            if signal.person is not None and signal.device not in self.state.links:
+        told, woken = telling(signals), self.compiled.matcher.woken
+        for i in sorted(told.union(by_record).difference(lost)):
+            fired, now = by_record.get(i, []), times[i]
+            # most of what is sensed wakes nobody: nobody will look at the signal
+            signal = signals[i] if i in told or any(woken(t, t.initial) for t in fired) else None
+            if signal is not None and signal.person is not None and signal.device not in self.state.links:
                 attempt("link", signal.device, now, self._link, signal.device, signal.person, fx)
+            overdue = [t for t in fired if t.due is not None]
             for _, due in groupby(overdue, key=attrgetter("at")):
                 self._sensed(list(due), None, i - 0.5, now, fx)  # before this one came
-            if signal.context is not None:
+            if signal is not None and signal.context is not None:
                 attempt("context", signal.device, now, stick, self.state, signal.device, signal.context, signal.at)
             fresh = [t for t in fired if t.due is None] if overdue else fired
-            if fresh or signal.event is not None:
+            if fresh or signal is not None:
                 self._sensed(fresh, signal, i, now, fx)
 
     def _link(self, device: str, person: str, fx: Effects) -> None:

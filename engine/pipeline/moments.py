@@ -19,6 +19,7 @@ from engine.pipeline.state import CoreState
 from engine.pipeline.versions import Compiled
 from engine.pipeline.world import CoreWorld, nest
 
+ROOTS = ("profile", "person", "device", "event", "context", "global", "fence", "offer")  # of names in templates
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -114,33 +115,34 @@ class Composing:
     def _compose(self, decided: Decided, position: Position | None, now: float, zone: ZoneInfo) -> Message:
         candidate = decided.candidate
         profile = candidate.person.profile
-        names = self._names(decided, position, now)
+        roots = self._compiled.composer.roots(candidate.rule, profile.language)
+        names = {root: self._named(root, decided, position, now) for root in ROOTS if roots is None or root in roots}
         return self._compiled.composer.compose(candidate.rule, names, profile.language, now, zone)
 
-    def _names(self, decided: Decided, position: Position | None, now: float) -> dict[str, Any]:
-        """What templates may name; facts pushed for a fence win over its authored metadata."""
+    def _named(self, root: str, decided: Decided, position: Position | None, now: float) -> dict[str, Any] | None:
+        """What templates may name below a root; None: nothing. Facts pushed for a fence win over its authored
+        metadata."""
         candidate, profile = decided.candidate, decided.candidate.person.profile
-        names: dict[str, Any] = {
-            "profile": {**profile.attributes, "language": profile.language, "time_zone": profile.time_zone},
-            "person": {"id": candidate.person.id},
-            "device": {**_facts_of(position), "id": candidate.device},
-            "event": {"name": candidate.cause.event, **candidate.cause.data} if candidate.cause.event else {},
-            "context": nest(self._sticky(candidate.device, candidate.cause.at)),
-            "global": nest(self._facts("global", now)),
-        }
-        if candidate.fence is not None:
-            fence = candidate.fence
-            own = {"id": fence.id, "name": fence.name or fence.id, "tags": list(fence.tags)}
-            names["fence"] = {**fence.metadata, **nest(self._facts(fence.id, now)), **own}
-        offer = self._compiled.release.offers.get(candidate.rule.offer or "")
-        if offer is not None:
-            names["offer"] = {
-                **offer.metadata,
-                "id": offer.id,
-                "title": offer.title,
-                "code": decided.code or offer.code,
-            }
-        return names
+        match root:
+            case "profile":
+                return {**profile.attributes, "language": profile.language, "time_zone": profile.time_zone}
+            case "person":
+                return {"id": candidate.person.id}
+            case "device":
+                return {**_facts_of(position), "id": candidate.device}
+            case "event":
+                return {"name": candidate.cause.event, **candidate.cause.data} if candidate.cause.event else {}
+            case "context":
+                return nest(self._sticky(candidate.device, candidate.cause.at))
+            case "global":
+                return nest(self._facts("global", now))
+            case "fence" if (fence := candidate.fence) is not None:
+                own = {"id": fence.id, "name": fence.name or fence.id, "tags": list(fence.tags)}
+                return {**fence.metadata, **nest(self._facts(fence.id, now)), **own}
+            case "offer" if (offer := self._compiled.release.offers.get(candidate.rule.offer or "")) is not None:
+                own = {"id": offer.id, "title": offer.title, "code": decided.code or offer.code}
+                return {**offer.metadata, **own}
+        return None
 
     def _facts(self, scope: str, now: float) -> dict[str, Any]:
         return {key: value for key, (value, until) in self._state.facts.get(scope, {}).items() if now < until}
