@@ -5,7 +5,7 @@ first check that failed gives the reason.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from engine.decide import codes, gate, guard, limits
@@ -26,6 +26,7 @@ from engine.model.signal import Cause
 
 CONTROL, TREATED = "control", "treated"
 TEST = "test person: not asked"
+NEVER_QUIET = Check("quiet hours", True, needs="none", step=7)
 
 
 class Decider:
@@ -121,9 +122,8 @@ class Decider:
         if draft.reason is not None:
             return False
         late = now >= draft.expires
-        needs = f"within {limits.span(draft.plan.send_within)} of the trigger"
         reason = Reason.EXPIRED if late else None
-        return draft.add(Check("expiry", not late, draft.expires, needs, reason=reason, step=2))
+        return draft.add(Check("expiry", not late, draft.expires, _soon(draft.plan.send_within), reason=reason, step=2))
 
     def _group(self, draft: Draft, keep: bool) -> None:
         """3: sticky and salted; written down before anything else can stop the message."""
@@ -153,6 +153,9 @@ class Decider:
         if draft.plan.transactional:
             draft.add(Check("consent", True, needs=needs, note="transactional: not asked", step=4))
             return
+        if not profile.consent:
+            draft.add(_agreed(rule.purpose, draft.channels))
+            return
         saw = {channel: consent_ok(profile, rule.purpose, channel) for channel in draft.channels}
         draft.channels = tuple(channel for channel in draft.channels if saw[channel])
         reason = None if draft.channels else Reason.NO_CONSENT
@@ -163,7 +166,7 @@ class Decider:
         quiet = self._quiet_of(draft)
         skip = TEST if draft.test else "transactional: not asked" if draft.plan.transactional else ""
         if quiet is None:
-            draft.quiet = Check("quiet hours", True, needs="none" if not skip else "", note=skip, step=7)
+            draft.quiet = Check("quiet hours", True, note=skip, step=7) if skip else NEVER_QUIET
             return
         needs = f"outside {_clock(quiet[0])}-{_clock(quiet[1])}"
         until = quiet_until(now, zone, quiet)
@@ -247,11 +250,12 @@ class Decider:
             draft.at,
             plan.marketing,
             None if plan.offer is None else plan.offer.id,
-            tuple(sorted({tally_key(cap) for cap in rule.limits.total})),
+            tuple(sorted({tally_key(cap) for cap in rule.limits.total})) if rule.limits.total else (),
             draft.deadline or draft.expires,
             draft.code,
         )
-        self._memory.trim(candidate.person, now)
+        if candidate.person.sent:
+            self._memory.trim(candidate.person, now)
         reserve(candidate.person, self._state, rule, sent, now, self._project_zone)
 
     # ------------------------------------------------------------------ small questions
@@ -282,6 +286,18 @@ class Decider:
 def _standing(draft: Draft) -> dict[str, object]:
     rule = draft.candidate.rule
     return {"rule": rule.id, "score": draft.score, "priority": rule.priority}
+
+
+@cache
+def _soon(seconds: float) -> str:
+    return f"within {limits.span(seconds)} of the trigger"
+
+
+@lru_cache(maxsize=1024)
+def _agreed(purpose: str, channels: tuple[str, ...]) -> Check:
+    """Of those who never said anything of it; one and the same for most."""
+    needs = f"consent for {purpose} on a channel"
+    return Check("consent", True, dict.fromkeys(channels, True), needs, step=4)
 
 
 @cache

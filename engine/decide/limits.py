@@ -45,6 +45,8 @@ def cooldown(person: Person, plan: Plan, fence: str | None, when: When) -> Check
     """The same rule, at the same fence, to the same person: not again so soon."""
     if plan.cooldown <= 0:
         return Check("cooldown", True, needs="none", step=STEP)
+    if not person.sent:
+        return _cool(plan.cooldown)
     rule = plan.rule.id
     at = when.at
     theirs = [_span(sent, when.now) for sent in person.sent if sent.rule == rule and sent.fence == fence]
@@ -56,15 +58,25 @@ def cooldown(person: Person, plan: Plan, fence: str | None, when: When) -> Check
     return Check("cooldown", False, last, needs, reason=Reason.COOLDOWN, free=free, step=STEP)
 
 
+@lru_cache(maxsize=1024)
+def _cool(cooldown: float) -> Check:
+    """Nothing was sent before: most are asked for the first time, and are told one and the same."""
+    return Check("cooldown", True, None, f"{span(cooldown)} since the last one", step=STEP)
+
+
 def per_person(person: Person, plan: Plan, when: When) -> list[Check]:
     """The rule's own limits for one person, whatever the fence."""
     own = plan.rule.limits.per_person
-    spans = [_span(sent, when.now) for sent in person.sent if sent.rule == plan.rule.id] if own else []
+    if not own:
+        return []
+    spans = [_span(sent, when.now) for sent in person.sent if sent.rule == plan.rule.id]
     return [_window("limit per person", cap, spans, when, Reason.RULE_LIMIT) for cap in own]
 
 
 def total(state: DecideState, plan: Plan, at: float, project_zone: str) -> list[Check]:
     """The rule's limits for everybody together; days and weeks are those of the project's time zone."""
+    if not plan.rule.limits.total:
+        return []
     tallies = state.rule_totals.get(plan.rule.id, {})
     checks = []
     for cap in plan.rule.limits.total:
@@ -130,6 +142,8 @@ def _latest(span: Span, at: float) -> float:
 
 def _window(name: str, cap: Cap, spans: Sequence[Span], when: When, reason: Reason) -> Check:
     """How many of the sends may fall into the cap's window at that instant, and when there is room again."""
+    if not spans and cap.count > 0:
+        return _unused(name, cap)
     at = when.at
     if isinstance(cap.per, str):
         start, end = _calendar(cap.per, at, when.zone)
@@ -143,6 +157,11 @@ def _window(name: str, cap: Cap, spans: Sequence[Span], when: When, reason: Reas
         return Check(name, True, count, cap_text(cap), step=STEP)
     free = free if cap.count > 0 else None
     return Check(name, False, count, cap_text(cap), reason=reason, free=free, step=STEP)
+
+
+@lru_cache(maxsize=1024)
+def _unused(name: str, cap: Cap) -> Check:
+    return Check(name, True, 0, cap_text(cap), step=STEP)
 
 
 def _calendar(per: str, at: float, zone: ZoneInfo) -> tuple[float, float]:

@@ -96,7 +96,7 @@ def reserve(person: Person, state: DecideState, rule: Rule, sent: Sent, now: flo
         if pace is None or pace.per != seconds:
             pace = state.paces[rule.id] = Tally(seconds, "")
         pace.add(sent.at, now)
-    windows = {tally_key(cap): cap.per for cap in rule.limits.total}
+    windows = {tally_key(cap): cap.per for cap in rule.limits.total} if sent.totals else {}
     for key in sent.totals:
         tally = state.rule_totals.setdefault(rule.id, {}).setdefault(key, Tally(windows[key], project_zone))
         tally.zone = project_zone

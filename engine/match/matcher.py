@@ -35,9 +35,9 @@ class CompiledRule:
         """Every line with the value it saw: at depth 0, with a reason unless it passes; its parts follow, deeper."""
         checks: list[Check] = []
         for node in self._only_if:
-            checks += line(node.look(s), unless=False)
+            checks += line(node, s, unless=False)
         for node in self._unless:
-            checks += line(node.look(s), unless=True)
+            checks += line(node, s, unless=True)
         return tuple(checks)
 
 

@@ -73,17 +73,19 @@ def any_of(answers: Iterator[bool | None]) -> bool | None:
     return result
 
 
-def line(seen: Seen, unless: bool) -> tuple[Check, ...]:
+def line(node: Node, s: Situation, unless: bool) -> tuple[Check, ...]:
     """A line of ``only_if`` or ``unless`` as checks: first the line itself, with its reason, then its parts, deeper.
 
     ``ok`` of the line says whether it lets the rule pass; of the parts, whether they hold.
     """
+    seen = node.seen(s)
+    where = node.where if node.name or node.where else seen.where
     ok = negated(seen.ok) if unless else seen.ok
     needs = (f"not {seen.needs}" if seen.needs else "must not hold") if unless else seen.needs
     reason = None if ok else (Reason.CONDITION if ok is False else Reason.UNKNOWN_VALUE)
     note = seen.note or (_unknown_parts(seen) if ok is None else "")
     free = None if ok else seen.free()
-    head = Check(seen.name, ok, seen.saw, needs, seen.where, reason, free, note, 0)
+    head = Check(node.name or seen.name, ok, seen.saw, needs, where, reason, free, note, 0)
     return (head, *_parts(seen, 1)) if seen.parts else (head,)
 
 

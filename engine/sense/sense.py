@@ -251,7 +251,8 @@ class Sense:
         if row == NONE:
             return None
         past = None if self._past is None or record <= -1 else self._past.position(row, record)
-        return past or position_of([getattr(self._devices, name)[row] for name in SHOWN])
+        view = self._devices.view
+        return past or position_of([view[name][row] for name in SHOWN])
 
     def clock(self, device: str, received: float) -> float:
         """The device's own time at that journal time; of one unheard of, the journal's."""
