@@ -5,8 +5,8 @@
 it is durable too, unless an error named it: frames that come close together share one, whose counts are those of all
 since the last. ``seq`` must rise; a frame that failed is sent again under a new one.
 
-Frames are only put in line as they are read. Whatever waits in line when the one before is durable is decoded in one
-call, queued as one and acknowledged as one.
+Frames are only put in line as they are read. Whatever waits in line is decoded in one call, queued as one and
+acknowledged as one, a group; further frames need not wait for it to be durable, unless many groups are on their way.
 """
 
 import asyncio
@@ -30,6 +30,8 @@ from engine.model.signal import Signal
 IN_FLIGHT = 1024  # frames; beyond that the socket is not read, and TCP holds the sender back
 BYTES_IN_FLIGHT = 1 << 20  # likewise, but for a single frame that is larger
 GROUP, GROUP_BYTES = 512, 1 << 17  # frames, and about how many bytes of them, that are acknowledged together at most
+GROUPS = 4  # of a socket on their way to the disk; while there are so many, frames gather to a larger one
+AT_ONCE = 1024  # signals that are queued in one go; more go in parts, and nothing overtakes them
 HEARTBEAT = 30.0
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
 _encode = msgspec.json.Encoder().encode
@@ -54,6 +56,7 @@ class _Group:
     decoded: Decoded | None = None  # of a frame that stands alone, because part of it was rejected or warned of
     error: Exception | None = None
     seq: int | None = None  # of a frame that failed, as far as it is known
+    taken: "asyncio.Future[tuple[int, int]] | None" = None  # (accepted, duplicates), once durable
 
 
 class _Line:
@@ -109,34 +112,55 @@ async def get_ws(api: Api, request: web.Request, caller: Caller) -> web.WebSocke
     socket.headers["Server"] = SERVER
     await socket.prepare(request)
     api.sockets.add(socket)
-    line = _Line()
-    writer = asyncio.create_task(_answer(api, socket, caller, line))
+    line, begun = _Line(), asyncio.Queue[_Group | None](GROUPS)
     try:
-        while (message := await socket.receive()).type in _DATA:
-            if not line.add(message.data):
-                await line.room()
-        line.close()
-        await writer
+        async with asyncio.TaskGroup() as work:
+            work.create_task(_take_in(api, caller, line, begun))
+            work.create_task(_answer(socket, begun))
+            while (message := await socket.receive()).type in _DATA:
+                if not line.add(message.data):
+                    await line.room()
+            line.close()
     finally:
         api.sockets.discard(socket)
-        writer.cancel()
     return socket
 
 
-async def _answer(api: Api, socket: web.WebSocketResponse, caller: Caller, line: _Line) -> None:
-    """Answers in the order of the frames, each when its signals are durable. A socket that broke is read to the end all
-    the same, so that what it sent is taken and nobody waits on a full line."""
-    broken, last = False, -1
+async def _take_in(api: Api, caller: Caller, line: _Line, begun: "asyncio.Queue[_Group | None]") -> None:
+    """Queue the signals of the frames in line, in their order."""
+    last = -1
     while frames := await line.take():
         groups, last = _grouped(api, caller, frames, last)
         for group in groups:
-            for told in await _outcome(api, group):
-                if broken:
-                    continue
-                try:
-                    await socket.send_str(_encode(told).decode())
-                except ConnectionError:
-                    broken = True
+            if group.error is None and group.signals:
+                await _queue(api, group)
+            await begun.put(group)
+    await begun.put(None)
+
+
+async def _queue(api: Api, group: _Group) -> None:
+    try:
+        if len(group.signals) <= AT_ONCE:
+            group.taken = api.engine.offer(group.signals)
+            return
+        group.taken = asyncio.ensure_future(api.engine.ingest(group.signals))
+        await asyncio.wait({group.taken})
+    except Exception as error:
+        group.error = error
+
+
+async def _answer(socket: web.WebSocketResponse, begun: "asyncio.Queue[_Group | None]") -> None:
+    """Answers in the order of the frames, each when its signals are durable. A socket that broke is read to the end all
+    the same, so that what it sent is taken and nobody waits on a full line."""
+    broken = False
+    while (group := await begun.get()) is not None:
+        for told in await _outcome(group):
+            if broken:
+                continue
+            try:
+                await socket.send_str(_encode(told).decode())
+            except ConnectionError:
+                broken = True
 
 
 def _grouped(api: Api, caller: Caller, frames: Sequence[bytes], last: int) -> tuple[list[_Group], int]:
@@ -183,13 +207,13 @@ def _examined(api: Api, caller: Caller, data: bytes, last: int, now: float) -> t
         return _Group(error=error, seq=known), last
 
 
-async def _outcome(api: Api, group: _Group) -> list[Ack | dict[str, Any]]:
+async def _outcome(group: _Group) -> list[Ack | dict[str, Any]]:
     """One cumulative ack for the group, or an error for each of its frames."""
     accepted = duplicates = 0
     error = group.error
-    if error is None and group.signals:
+    if group.taken is not None:
         try:
-            accepted, duplicates = await api.engine.ingest(group.signals)
+            accepted, duplicates = await group.taken
         except Exception as failure:
             error = failure
     if error is not None:

@@ -6,6 +6,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from engine.api.ws import AT_ONCE, GROUPS
 from engine.errors import Busy
 from engine.model.config import Limits
 
@@ -45,6 +46,33 @@ async def test_frames_are_taken_in_while_earlier_ones_wait_for_the_disk(server):
     assert len(got) < 20, "frames that come close together share an answer"
     assert sum(answer["accepted"] for answer in got) == 20
     assert [signal.id for signal in server.engine.taken] == [str(seq) for seq in range(20)]
+
+
+async def test_frames_are_queued_before_earlier_ones_are_durable_but_only_so_many_groups_of_them(server):
+    server.engine.gate.clear()
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        for seq in range(3 * GROUPS):
+            await socket.send_str(frame(seq, {**FIX, "id": str(seq)}))
+            await asyncio.sleep(0.02)
+        assert 2 <= server.engine.offered <= GROUPS + 2
+        server.engine.gate.set()
+        got = []
+        while not got or got[-1]["ack"] < 3 * GROUPS - 1:
+            got += await answers(socket, 1)
+    assert [answer["ack"] for answer in got] == sorted({answer["ack"] for answer in got})
+    assert [signal.id for signal in server.engine.taken] == [str(seq) for seq in range(3 * GROUPS)]
+
+
+async def test_a_large_frame_is_not_overtaken_by_the_next(server):
+    large = [{**FIX, "id": f"a{n}"} for n in range(AT_ONCE + 1)]
+    async with server.session.ws_connect(f"{server.url}/v1/ws") as socket:
+        await socket.send_str(frame(1, *large))
+        await socket.send_str(frame(2, {**FIX, "id": "b"}))
+        got = []
+        while not got or got[-1]["ack"] < 2:
+            got += await answers(socket, 1)
+    assert sum(answer["accepted"] for answer in got) == AT_ONCE + 2
+    assert server.engine.taken[-1].id == "b"
 
 
 async def test_bad_frames_get_an_error_in_their_place_and_the_socket_lives(server):
