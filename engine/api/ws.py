@@ -30,7 +30,7 @@ from engine.model.signal import Signal
 IN_FLIGHT = 1024  # frames; beyond that the socket is not read, and TCP holds the sender back
 BYTES_IN_FLIGHT = 1 << 20  # likewise, but for a single frame that is larger
 GROUP, GROUP_BYTES = 512, 1 << 17  # frames, and about how many bytes of them, that are acknowledged together at most
-GROUPS = 4  # of a socket on their way to the disk; while there are so many, frames gather to a larger one
+GROUPS = 2  # of a socket on their way to the disk; while there are so many, frames gather to a larger one
 AT_ONCE = 1024  # signals that are queued in one go; more go in parts, and nothing overtakes them
 HEARTBEAT = 30.0
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
