@@ -2,8 +2,9 @@
 
     python -m benchmarks.replay [--signals 300000] [--fences 1000] [--devices 2000]
 
-First comes one run over a journal as the main benchmark's world leaves it (10,000 polygons, 10,000 devices that report
-every ten seconds, 100 rules, ticks as they fall due), with what reading and decoding alone takes of it. One run
+First comes one run over a journal as the main benchmark's world leaves it (10,000 polygons, devices that report every
+ten seconds, 100 rules, ticks as they fall due), with what reading and decoding alone takes of it: of many devices with
+ten signals each, and of fewer with a hundred. One run
 (``--estimate``) is measured beside the two as well, and what "why" costs on the same past: how long it takes, and the
 longest time for which it kept the event loop.
 """
@@ -34,7 +35,7 @@ from engine.store.embedded import EmbeddedStore
 from engine.store.past import Past
 
 START = 1_795_521_600.0
-METRES = 111_195.0
+EACH = (10, 100)  # signals of each device: everybody's first are a fifth of a past, or a small part of it
 
 
 def project(folder: Path, fences: int, least: int) -> Path:
@@ -112,12 +113,12 @@ async def ask(store: EmbeddedStore, releases: Releases, core: Core, now: float) 
 
 async def record(config: Path, signals: int, devices: int) -> None:
     """What a server would have journaled: a hundred signals at a time, and the ticks that were due between them."""
-    settings = load_config(config, {})
-    store = EmbeddedStore(Path(settings.paths.data), settings.retention, ManualClock(START))
+    settings, now = load_config(config, {}), time.time()
+    store = EmbeddedStore(Path(settings.paths.data), settings.retention, ManualClock(now))
     await store.open(Genesis("bench", "salt", 1))
     releases, bundle = Releases(store), read_bundle(settings)
     await releases.keep(bundle)
-    core, now = Core(releases.versions), time.time()
+    core = Core(releases.versions)
     await store.append(0, [ReleaseChange(bundle.hash)], now)
     core.step([frame async for frame in store.read(0)])
     for body in world.bodies(world.walk(devices), signals // 100, 100):
@@ -129,10 +130,10 @@ async def record(config: Path, signals: int, devices: int) -> None:
     await store.close()
 
 
-def plain(folder: Path, signals: int) -> None:
-    """One run over it."""
+def plain(folder: Path, signals: int, each: int) -> None:
+    """One run over it; ``each``: signals of each device."""
     config = world.write_project(folder, 10_000, 100, 0)
-    asyncio.run(record(config, signals, 10_000))
+    asyncio.run(record(config, signals, signals // each))
     settings = load_config(config, {})
     began = time.process_time()
     records = sum(len(frame.records) for frame in Past(Path(settings.paths.data)).frames())
@@ -141,7 +142,8 @@ def plain(folder: Path, signals: int) -> None:
     began = time.process_time()
     moments = sum(len(fx.moments) for fx in run.run("replay"))
     took = time.process_time() - began
-    print(f"replay: {signals / took:,.0f} signals/s of CPU ({records:,} records, {moments:,} moments)", end="; ")
+    rate = f"{signals / took:,.0f} signals/s of CPU"
+    print(f"replay, {each} signals a device: {rate} ({records:,} records, {moments:,} moments)", end="; ")
     print(f"reading and decoding alone {reading / signals * 1e6:.2f} of {took / signals * 1e6:.2f} us a signal")
 
 
@@ -152,7 +154,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        plain(Path(folder) / "plain", args.signals)
+        for each in EACH:
+            plain(Path(folder) / f"plain-{each}", args.signals, each)
         config = project(Path(folder) / "old", args.fences, 5)
         new = load_config(project(Path(folder) / "new", args.fences, 4), {})
         asyncio.run(journal(config, args.signals, args.devices, args.fences))

@@ -6,8 +6,10 @@ stands in, and go on with what was compiled of another state of the rest.
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,20 @@ def kept_apart(room: Path) -> Iterator[None]:
     from numba import config  # noqa: PLC0415
 
     chosen = getattr(config, "CACHE_DIR", "")  # what it holds is only known as it runs
-    state = blake2b(b"\0".join(file.read_bytes() for file in sorted(room.glob("*.py"))), digest_size=8).hexdigest()
-    setattr(config, "CACHE_DIR", str(Path(chosen or room / "__pycache__") / f"kernels-{state}"))  # noqa: B010
+    setattr(config, "CACHE_DIR", str(_folder(room, chosen)))  # noqa: B010
     try:
         yield
     finally:
         setattr(config, "CACHE_DIR", chosen)  # noqa: B010
+
+
+def kept(room: Path) -> bool:
+    """Whether numba is there, and what is compiled of the present state of that folder's files: to load it then takes a
+    second, and not many."""
+    folder = _folder(room, os.environ.get("NUMBA_CACHE_DIR", ""))
+    return find_spec("numba") is not None and any(folder.rglob("*.nbi"))
+
+
+def _folder(room: Path, chosen: str) -> Path:
+    state = blake2b(b"\0".join(file.read_bytes() for file in sorted(room.glob("*.py"))), digest_size=8).hexdigest()
+    return Path(chosen or room / "__pycache__") / f"kernels-{state}"

@@ -23,7 +23,8 @@ from engine.pipeline.diff_words import TOLD, Ground, Report, report
 from engine.pipeline.estimate import Estimator
 from engine.sense import fast
 
-LONG = 500_000  # records from which compiled loops save more time than it takes to load them
+LONG = 500_000  # records from which compiled loops save more time than it takes to compile them
+WORTH = 100_000  # from which they save more than it takes to load them, where they are compiled
 TAIL = 1800.0  # seconds that pass after the last signal of a file, so that what still waits is seen
 
 
@@ -44,7 +45,7 @@ class Wanted(msgspec.Struct, frozen=True):
         else:
             since = past.ended - self.back if self.back is not None and past is not None else self.since
             history = of_journal(self.files, past, since)
-        if history.records > LONG:
+        if history.records > LONG or (history.records > WORTH and fast.kept()):
             fast.load()
         return history
 

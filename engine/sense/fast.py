@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.loops import kept_apart
+from engine import loops
 from engine.model.release import SensePolicy
 from engine.model.signals import Lines
 from engine.sense import names
@@ -33,7 +33,7 @@ def load() -> bool:
     global kernels
     if kernels is None:
         try:
-            with kept_apart(Path(__file__).parent):
+            with loops.kept_apart(Path(__file__).parent):
                 from engine.sense import kernel_names  # noqa: PLC0415  (it may not be there, and takes its time)
                 from engine.sense import kernels as found  # noqa: PLC0415
         except ImportError:
@@ -42,6 +42,11 @@ def load() -> bool:
         kernels, FenceSet.grounded, names.loops = found, True, kernel_names
         Devices().names.rows_of(Lines("nobody"), 1, add=True)
     return True
+
+
+def kept() -> bool:
+    """Whether ``load`` has nothing to compile."""
+    return kernels is not None or loops.kept(Path(__file__).parent)
 
 
 def swift(fences: FenceSet, policy: SensePolicy) -> "Swift | None":

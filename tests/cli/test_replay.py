@@ -151,12 +151,15 @@ def test_progress_is_silent_where_nobody_watches(tmp_path: Path):
     assert result.stderr == ""
 
 
-def test_only_a_long_past_is_worth_loading_compiled_loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Loading them takes longer than a short replay does."""
+@pytest.mark.parametrize("kept", [False, True])
+def test_only_a_long_past_is_worth_loading_compiled_loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool):
+    """Loading them takes longer than a short replay does; compiling them first, much longer."""
     loaded: list[int] = []
     monkeypatch.setattr("engine.cli.replaying.fast.load", lambda: loaded.append(1))
+    monkeypatch.setattr("engine.cli.replaying.fast.kept", lambda: kept)
     file, config = signals(tmp_path), project(tmp_path)
-    for long, times in ((8, 0), (7, 1)):
+    for long, worth, times in ((8, 8, 0), (8, 7, int(kept)), (7, 7, int(kept) + 1)):
         monkeypatch.setattr("engine.cli.replaying.LONG", long)
+        monkeypatch.setattr("engine.cli.replaying.WORTH", worth)
         ran(str(file), "--config", str(config))
         assert len(loaded) == times

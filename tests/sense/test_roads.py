@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.loops import kept_apart
+from engine.loops import kept, kept_apart
 from engine.model.fence import Circle, Corridor, Fence, Polygons
 from engine.model.release import SensePolicy
 from engine.model.signal import Reported, Signal
@@ -152,16 +152,34 @@ def test_without_numba_everything_is_sensed_in_columns(monkeypatch):
 def test_what_is_compiled_is_kept_by_the_state_of_the_room_and_where_it_was_asked_for(monkeypatch, tmp_path):
     """Another state of any file of the room is compiled anew; asked again, nothing is nested."""
     numba = pytest.importorskip("numba")
-    room, kept = tmp_path / "sense", []
+    room, folders = tmp_path / "sense", []
     room.mkdir()
     for text in ("HELD = 6", "HELD = 6", "HELD = 8"):
         (room / "columns.py").write_text(text)
         monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "chosen"))
         with kept_apart(room):
-            kept.append(numba.config.CACHE_DIR)
+            folders.append(numba.config.CACHE_DIR)
         assert str(tmp_path / "chosen") == numba.config.CACHE_DIR
-    assert kept[0] == kept[1] != kept[2]
-    assert {Path(folder).parent for folder in kept} == {tmp_path / "chosen"}
+    assert folders[0] == folders[1] != folders[2]
+    assert {Path(folder).parent for folder in folders} == {tmp_path / "chosen"}
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     with kept_apart(room):
         assert Path(numba.config.CACHE_DIR).parent == room / "__pycache__"
+
+
+def test_what_is_compiled_is_known_to_be_at_hand(monkeypatch, tmp_path):
+    """What is compiled of another state of the room is not."""
+    pytest.importorskip("numba")
+    room, chosen = tmp_path / "sense", tmp_path / "chosen"
+    room.mkdir()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(chosen))
+    (room / "columns.py").write_text("HELD = 6")
+    assert not kept(room)
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(chosen))
+    with kept_apart(room):
+        folder = Path(sys.modules["numba"].config.CACHE_DIR) / "sense"
+    folder.mkdir(parents=True)
+    (folder / "kernels.sweep-152.nbi").touch()
+    assert kept(room)
+    (room / "columns.py").write_text("HELD = 8")
+    assert not kept(room)
