@@ -196,7 +196,7 @@ class Core:
             return (t.due or 0.0, self.person_of(t.device))
 
         force.tell_endings(self, now, fx, force.PORTION)
-        fired = sorted(self.sense.tick(now), key=cause)
+        fired = sorted(self.sense.tick(now, force.PORTION), key=cause)
         self.faults.sensed(self.sense, (now,))
         for _, group in groupby(fired, key=cause):
             self._sensed(list(group), None, -1, now, fx)

@@ -125,10 +125,12 @@ class Sense:
 
     # ------------------------------------------------------------------ time
 
-    def tick(self, received: float) -> list[Transition]:
-        """Fire every timer due at or before this journal time, by journal time due, device and fence."""
+    def tick(self, received: float, most: float = math.inf) -> list[Transition]:
+        """Fire every timer due at or before this journal time, by journal time due, device and fence. Where more than
+        ``most`` devices have one the soonest fire; ``next_due`` is then the time of the next."""
         fired: list[tuple[tuple[float, int, int], Transition]] = []
-        for row in sorted(self._shelf.queue.pop(received, self.policy.silence)):
+        rows, received = self._shelf.queue.pop(received, self.policy.silence, most)
+        for row in sorted(rows):
             device = self._shelf.take(row)
             try:
                 transitions = self._fire(device, row, received)

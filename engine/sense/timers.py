@@ -16,6 +16,7 @@ from engine.sense.arithmetic import Floats, Ints
 from engine.sense.columns import NEVER, Devices
 
 _FEW = 24  # rows up to which arrays do not pay
+_AT_ONCE = 1e-6  # seconds: timers no farther apart are never told apart
 
 
 class Soonest(NamedTuple):
@@ -127,19 +128,26 @@ class TimerQueue:
         """Journal time of the earliest timer as far as it is remembered: who comes sooner must say so by ``arm``."""
         return -math.inf if self._soonest is None else self._soonest.due
 
-    def pop(self, received: float, silence: float) -> list[int]:
-        """Rows whose earliest timer is due at or before ``received``; they leave the queue until armed again."""
+    def pop(self, received: float, silence: float, most: float = math.inf) -> tuple[list[int], float]:
+        """Rows whose earliest timer is due at or before ``received``; they leave the queue until armed again. About so
+        many at most, soonest first, and up to when all of theirs may fire without passing those of others."""
         taken: list[int] = []
         soonest = self.earliest(silence)
         if soonest is None or soonest > received:
-            return taken
+            return taken, received
         self._soonest = None
         queued = self._devices.view["queued"]
         while True:
             rows, due = self._settle(silence)
-            ready = [row for row, at in zip(rows, due, strict=True) if at <= received]
+            ready = [(at, row) for row, at in zip(rows, due, strict=True) if at <= received]
+            if len(ready) > most - len(taken):
+                ready.sort()
+                received = min(received, ready[int(most) - len(taken) - 1][0] + _AT_ONCE)
+                ready = [one for one in ready if one[0] <= received]
             if not ready:
-                return taken
-            taken += ready
-            for row in ready:
+                return taken, received
+            taken += [row for _, row in ready]
+            for _, row in ready:
                 queued[row] = NEVER
+            if len(taken) >= most:
+                return taken, min(received, max(at for at, _ in ready) + _AT_ONCE)

@@ -96,3 +96,29 @@ def test_where_time_is_passed_without_a_server_all_are_told() -> None:
     line.take(FenceChange(""))
     told = [t for _, fx in pass_time(line.core, line.now) for t in fx.transitions]
     assert len(told) == 10
+
+
+def test_where_many_timers_are_due_each_tick_fires_a_portion() -> None:
+    line = Line()
+    for k in range(10):
+        line.arrive(range(k, k + 1))
+    line.now += 3600.0  # nobody is heard of
+    told = [line.take(Tick()).transitions for _ in range(5)]
+    assert [[t.device for t in some] for some in told] == [
+        ["d0", "d1", "d2"],
+        ["d3", "d4", "d5"],
+        ["d6", "d7", "d8"],
+        ["d9"],
+        [],
+    ]
+    assert {t.kind for some in told for t in some} == {"lost"}
+
+
+def test_the_next_portion_of_timers_is_due_at_once() -> None:
+    line = Line()
+    for k in range(10):
+        line.arrive(range(k, k + 1))
+    line.now += 3600.0
+    line.take(Tick())
+    assert line.core.next_due() < line.now
+    assert sum(len(fx.transitions) for _, fx in pass_time(line.core, line.now)) == 7

@@ -109,6 +109,32 @@ def test_ten_thousand_devices_take_little_room_and_all_their_timers_fire(circle)
     assert sense.next_due() is None
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_many_timers_fire_in_portions_and_in_the_order_of_all(circle, restart):
+    fences, policy = FenceSet.compile([circle(dwell=(30.0, 31.0, 600.0))]), SensePolicy()
+
+    def lived():
+        sense, rng = Sense(policy), np.random.default_rng(7)
+        sense.use(fences, policy)
+        for start in range(0, 2000, 500):
+            at = 1000.0 + np.round(rng.uniform(0, 20, 500), 2)
+            signals = [Signal(f"d{start + k}", t, start + k, lat=52.5, lon=13.4) for k, t in enumerate(at.tolist())]
+            sense.advance(signals, [1200.0 + start / 100 + k // 3 / 100 for k in range(500)])  # three at one instant
+        return sense
+
+    whole, portions = lived(), lived()
+    told = []
+    while (due := portions.next_due()) is not None and due <= 1e6:
+        some = portions.tick(1e6, 100)
+        assert 100 <= len({t.device for t in some}) <= 110 or portions.next_due() is None
+        assert told == [] or told[-1].due <= some[0].due
+        told += some
+        if restart:
+            portions = Sense.load(portions.dump(), policy, fences)
+    assert told == whole.tick(1e6)
+    assert len(told) == 4 * 2000
+
+
 def test_ticks_cut_anywhere_fire_the_same(town, circle):
     def play(ticks):
         t = town([circle(dwell=(30.0, 90.0)), circle("far", offset=900)], SensePolicy())
@@ -148,7 +174,7 @@ def test_the_queue_never_looks_too_late(seed):
         assert queue.earliest(1.0) == (None if least == math.inf else least)
         now += float(rng.exponential(1.0))
         want = np.flatnonzero(devices.timer[:50] <= now).tolist()
-        assert sorted(queue.pop(now, 1.0)) == want
+        assert sorted(queue.pop(now, 1.0)[0]) == want
         devices.timer[want] = math.inf
 
 
@@ -169,14 +195,14 @@ def test_many_armed_timers_cost_nothing_while_idle(spread, monkeypatch):
     )
     for now in range(0, 5000, 100):
         assert queue.earliest(1.0) == 5000.5
-        assert queue.pop(float(now), 1.0) == []
+        assert queue.pop(float(now), 1.0)[0] == []
     assert sum(looked) <= 2 * 50
     devices.timer[7] = 4000.25
     queue.arm_one(7, 4000.25)
     assert queue.earliest(1.0) == 4000.25
     devices.timer[7] = math.inf
     assert queue.earliest(1.0) == 5000.5
-    assert len(queue.pop(1e6, 1.0)) == count - 1
+    assert len(queue.pop(1e6, 1.0)[0]) == count - 1
     assert queue.earliest(1.0) is None
 
 
