@@ -1,6 +1,6 @@
 """What only shows when all files are read: names that nothing declares, ids used twice, times that clash."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from msgspec import UNSET, Struct, field
@@ -14,6 +14,7 @@ from engine.compose import check_template
 from engine.errors import Finding
 from engine.match.durable import refusals
 from engine.model.fence import Fence
+from engine.model.fences import Fences, heads
 from engine.model.release import Policy
 from engine.model.rule import Journey, Offer, Rule, Segment
 from engine.sense.fences import FenceSet
@@ -25,7 +26,7 @@ class Parts(Struct):
     policy: Policy
     shelf: Shelf = field(default_factory=Shelf)  # what rules share: templates, named messages, partials
     rules: list[tuple[Rule, str, int, int]] = field(default_factory=list)  # with file, line, column
-    fences: list[Fence] = field(default_factory=list)
+    fences: Sequence[Fence] = ()
     segments: dict[str, Segment] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
     journeys: dict[str, Journey] | None = None
@@ -46,10 +47,9 @@ def cross_check(parts: Parts, sizes: bool = True) -> list[Finding]:
     if parts.policy.matcher == "durable":
         findings += refusals([rule for rule, *_ in parts.rules], parts.segments)
     known = _declared(parts)
-    homes = {fence.id: fence.source.rpartition(":")[0] for fence in parts.fences}
     for use in parts.uses:
         if use.kind in known:
-            findings += _unknown(use, known, homes, parts.doubtful)
+            findings += _unknown(use, known, parts)
         elif use.kind == "template":
             findings += _template(use)
         elif use.kind == "dwell":
@@ -62,8 +62,8 @@ def cross_check(parts: Parts, sizes: bool = True) -> list[Finding]:
 def _declared(parts: Parts) -> dict[str, dict[str, None]]:
     """The names that exist, by kind; journeys and stages only where the project declares journeys."""
     known: dict[str, Iterable[str]] = {
-        "fence": (fence.id for fence in parts.fences),
-        "tag": (tag for fence in parts.fences for tag in fence.tags),
+        "fence": parts.fences.ids if isinstance(parts.fences, Fences) else (fence.id for fence in parts.fences),
+        "tag": (tag for head in heads(parts.fences) for tag in head.tags),
         "segment": parts.segments,
         "offer": parts.offers,
         "channel": parts.policy.channels,
@@ -88,9 +88,7 @@ _DECLARE = {
 }
 
 
-def _unknown(
-    use: Use, known: Mapping[str, Mapping[str, None]], homes: Mapping[str, str], doubtful: frozenset[str]
-) -> list[Finding]:
+def _unknown(use: Use, known: Mapping[str, Mapping[str, None]], parts: Parts) -> list[Finding]:
     if use.name in known[use.kind] or not use.name:
         return []
     if use.kind == "stage":
@@ -101,17 +99,22 @@ def _unknown(
     else:
         name, choices = use.name, list(known[use.kind])
     near = nearest(name, choices)
-    if near is None and use.kind in doubtful:
+    if near is None and use.kind in parts.doubtful:
         return []
     if use.kind == "fence" and near is None and name in known["tag"]:
         fix = f"Write: tag {name}"
     elif use.kind == "fence" and near is not None:
-        fix = f"Did you mean '{near}'? ({homes[near]})"
+        fix = f"Did you mean '{near}'? ({_home(near, parts)})"
     else:
         fix = did_you_mean(name, choices) or _DECLARE[use.kind]
     problem = _both(f"Unknown {_CALLED.get(use.kind, use.kind)} '{clip(name)}'.", use)
     code, edit = f"UNKNOWN_{use.kind.upper()}", renamed(name, choices) or UNSET
     return [Finding(use.file, use.line, use.column, "error", code, problem, fix, edit)]
+
+
+def _home(id: str, parts: Parts) -> str:
+    """The file of a fence."""
+    return next(head.source.rpartition(":")[0] for head in heads(parts.fences) if head.id == id)
 
 
 def _template(use: Use) -> list[Finding]:
@@ -147,9 +150,10 @@ def _without_conversion(use: Use, parts: Parts) -> list[Finding]:
 
 def _long_fence_dwells(parts: Parts) -> list[Finding]:
     found: list[Finding] = []
-    for fence in parts.fences:
-        file, line = _place(fence)
+    fences = parts.fences
+    for fence in map(fences.known, fences.few.dwells) if isinstance(fences, Fences) else fences:
         for seconds in fence.dwell:
+            file, line = _place(fence)
             found += _long_dwell(Use("dwell", fence.id, file, line, 1, seconds), parts.policy.sense.silence)
     return found
 
@@ -169,7 +173,7 @@ def _twice(parts: Parts) -> list[Finding]:
             problem = f"There is a rule '{clip(rule.id)}' already ({first})."
             found.append(Finding(file, line, column, "error", "DUPLICATE_RULE", problem, "Give one another id."))
     fences: dict[str, Fence] = {}
-    for fence in parts.fences:
+    for fence in () if isinstance(parts.fences, Fences) else parts.fences:
         if fences.setdefault(fence.id, fence) is not fence:
             problem = f"There is a geofence '{clip(fence.id)}' already ({fences[fence.id].source})."
             file, line = _place(fence)
@@ -179,12 +183,12 @@ def _twice(parts: Parts) -> list[Finding]:
 
 def _too_small(parts: Parts) -> list[Finding]:
     accuracy = parts.policy.sense.default_accuracy
-    fences = {fence.id: fence for fence in parts.fences}
     if accuracy <= 0:
         return []
     found: list[Finding] = []
-    for name in FenceSet.compile(list(fences.values())).too_small(accuracy, parts.policy.sense.enter_probability):
-        file, line = _place(fences[name])
+    fences = Fences.of(parts.fences)
+    for name in FenceSet.compile(fences).too_small(accuracy, parts.policy.sense.enter_probability):
+        file, line = _place(fences.known(name))
         problem = f"'{clip(name)}' is too small to be entered at an accuracy of {accuracy:g} m."
         fix = "Typical phones give 20–65 m; use radius ≥ 100 m or `catchment`."
         found.append(Finding(file, line, 1, "warning", "TOO_IMPRECISE", problem, fix))

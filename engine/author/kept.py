@@ -7,7 +7,7 @@ its own check sum: what is damaged, cut short or of another build is not used, a
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,14 +18,15 @@ import engine
 from engine.author.geojson import read_fences
 from engine.errors import Finding
 from engine.model.fence import Fence
+from engine.model.fences import Fences
 
-Read = Callable[[str, bytes], tuple[list[Fence], list[Finding]]]
+Read = Callable[[str, bytes], tuple[Sequence[Fence], list[Finding]]]
 """The fences of a file (name, bytes) and what was found."""
 
 WORTH = 1_000_000  # bytes of a file from which it is kept
 FILES = 8  # the newest stay
 _SUM = 32  # bytes
-_decoder = msgspec.msgpack.Decoder(tuple[list[Fence], list[Finding]])
+_decoder = msgspec.msgpack.Decoder(tuple[list[bytes], list[Finding]])
 
 
 class Kept:
@@ -34,20 +35,24 @@ class Kept:
     def __init__(self, folder: Path, read: Read = read_fences) -> None:
         self._folder, self._read = folder, read
 
-    def read(self, name: str, data: bytes) -> tuple[list[Fence], list[Finding]]:
+    def read(self, name: str, data: bytes) -> tuple[Sequence[Fence], list[Finding]]:
         """As ``read_fences``."""
         if len(data) < WORTH:
             return self._read(name, data)
         path = self._folder / f"{_key(name, data)}.fences"
         found = _load(path)
         if found is None:
-            found = self._read(name, data)
+            read, told = self._read(name, data)
+            fences = Fences.of(read)
+            if len(fences) < len(read):  # an id comes twice: that is for others to say
+                return read, told
+            found = fences, told
             with contextlib.suppress(OSError):
                 self._save(path, found)
         return found
 
-    def _save(self, path: Path, found: tuple[list[Fence], list[Finding]]) -> None:
-        body = msgspec.msgpack.encode(found)
+    def _save(self, path: Path, found: tuple[Fences, list[Finding]]) -> None:
+        body = msgspec.msgpack.encode((list(found[0].lists()), found[1]))
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         part.write_bytes(sha256(body).digest() + body)
@@ -57,12 +62,13 @@ class Kept:
             old.unlink(missing_ok=True)
 
 
-def _load(path: Path) -> tuple[list[Fence], list[Finding]] | None:
+def _load(path: Path) -> tuple[Fences, list[Finding]] | None:
     try:
         blob = path.read_bytes()
         body = memoryview(blob)[_SUM:]
         if sha256(body).digest() == blob[:_SUM]:
-            return _decoder.decode(body)
+            lists, told = _decoder.decode(body)
+            return Fences.read(lists), told
     except (OSError, msgspec.MsgspecError, RecursionError):
         pass
     return None

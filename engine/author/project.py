@@ -1,5 +1,7 @@
 """A project's files to a release: read, parse, check across files, all findings at once."""
 
+from collections.abc import Sequence
+
 from engine.author import catalog
 from engine.author.bundle import Bundle
 from engine.author.codes import CodeBooks, is_code_file, unused
@@ -19,6 +21,7 @@ from engine.author.source import Source
 from engine.author.templates import read_templates
 from engine.errors import AuthorError, Finding
 from engine.model.config import Config
+from engine.model.fence import Fence
 from engine.model.fences import Fences
 from engine.model.release import Release
 
@@ -75,11 +78,12 @@ def read_parts(bundle: Bundle, read: Read = read_fences) -> tuple[Parts, list[Fi
     fields are offered where a name in a rule is wrong) and what rules use."""
     parts = Parts(bundle.policy)
     findings: list[Finding] = []
+    lots: list[Sequence[Fence]] = []
     books = CodeBooks(bundle.files)
     for name in sorted(bundle.files, key=lambda name: (_turn(name), name)):
         if name.startswith("geofences/"):
             fences, found = read(name, bundle.files[name])
-            parts.fences += fences
+            lots.append(fences)
             findings += found
             continue
         if is_code_file(name):
@@ -95,6 +99,7 @@ def read_parts(bundle: Bundle, read: Read = read_fences) -> tuple[Parts, list[Fi
             _read_yaml(source, parts, books)
         findings += source.findings
         parts.uses += source.uses
+    parts.fences = Fences.joined(lots)
     findings += unused(bundle.files, books.used)
     wrong = {finding.file for finding in findings if finding.severity == "error"}
     parts.doubtful = frozenset(kind for file in wrong for kind in _declares(file))

@@ -5,7 +5,7 @@ three times the memory and hold up every thread when they are made, looked throu
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import accumulate, count, pairwise
+from itertools import accumulate, chain, count, pairwise
 from typing import Any, overload
 
 import msgspec
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from engine.model.fence import Fence
+from engine.model.pieces import head_of_list
 
 Ints = npt.NDArray[np.int64]
 NONE = -1
@@ -37,6 +38,7 @@ class Head(Struct, frozen=True):
     open: tuple[Any, ...] = ()
     but: tuple[Any, ...] = ()
     valid: tuple[str | None, str | None] = (None, None)
+    source: str = ""
 
     @property
     def timed(self) -> bool:
@@ -44,7 +46,6 @@ class Head(Struct, frozen=True):
         return bool(self.open or self.but or self.valid != (None, None))
 
 
-_head = msgspec.msgpack.Decoder(Head).decode
 _heads = msgspec.msgpack.Decoder(list[Head]).decode
 
 
@@ -108,11 +109,22 @@ class Fences(Sequence[Fence]):
             blobs.append(Blob(data, next(_serials)))
             heads += some
         ids = [head.id for head in heads]
-        at = {id: number for number, id in enumerate(ids)}
-        ids = in_order(ids)
-        order = np.fromiter(map(at.__getitem__, ids), np.int64, len(ids))
-        few = Few().changed(heads, ())
-        return cls(ids, blobs, np.concatenate([_NOWHERE, *places])[order], few)
+        few, place = Few().changed(heads, ()), np.concatenate([_NOWHERE, *places])
+        if (ordered := in_order(ids)) != ids:
+            at = {id: number for number, id in enumerate(ids)}
+            place = place[np.fromiter(map(at.__getitem__, ordered), np.int64, len(ids))]
+        return cls(ordered, blobs, place, few)
+
+    @classmethod
+    def joined(cls, lots: Iterable[Sequence[Fence]]) -> Sequence[Fence]:
+        """All of several lots: packed where one of them is, unless an id comes twice."""
+        held = [lot for lot in lots if lot]
+        if not any(isinstance(lot, Fences) for lot in held):
+            return list(chain.from_iterable(held))
+        whole = EMPTY
+        for lot in held:
+            whole = whole.over(cls.of(lot))
+        return whole if len(whole) == sum(map(len, held)) else list(chain.from_iterable(held))
 
     # ------------------------------------------------------------------ looking
 
@@ -154,9 +166,13 @@ class Fences(Sequence[Fence]):
         row = self.find(id)
         return None if row == NONE else self[row]
 
+    def known(self, id: str) -> Fence:
+        """The fence of that id, which is here."""
+        return self[self.find(id)]
+
     def heads(self) -> Iterator[Head]:
         """What is asked of every fence."""
-        return (_head(self.body(row)) for row in range(len(self)))
+        return chain.from_iterable(map(_heads, self.lists()))
 
     def holds(self, fence: Fence) -> bool:
         """Whether it is here just so."""
@@ -166,6 +182,12 @@ class Fences(Sequence[Fence]):
     def pieces(self) -> list[Any]:
         """Its large parts, to be let go of one by one."""
         return [self.ids, self._place, *self._blobs]
+
+    def lists(self) -> Iterator[bytes]:
+        """All of them as msgpack lists, as ``read`` takes them."""
+        for at in range(0, len(self), _BLOB):
+            some = [self.body(row) for row in range(at, min(at + _BLOB, len(self)))]
+            yield head_of_list(len(some)) + b"".join(some)
 
     def nbytes(self) -> int:
         """Bytes of what is packed."""
@@ -283,10 +305,17 @@ class ById(Mapping[str, Fence]):
         return len(self.listed)
 
 
+def heads(fences: Sequence[Fence]) -> "Iterable[Fence | Head]":
+    """What is asked of every fence; they are not decoded for it."""
+    return fences.heads() if isinstance(fences, Fences) else fences
+
+
 def in_order(names: list[str]) -> list[str]:
     """The names sorted; many of them in portions, for sorting in one go would hold up every other thread."""
     portions = [sorted(names[at : at + _PORTION]) for at in range(0, len(names), _PORTION)]
-    return list(merge(*portions)) if len(portions) > 1 else portions[0] if portions else []
+    if all(before[-1] <= after[0] for before, after in pairwise(portions)):
+        return list(chain.from_iterable(portions))
+    return list(merge(*portions))
 
 
 def _packed(fences: Sequence[Fence], first: int) -> tuple[list[Blob], npt.NDArray[np.int32]]:

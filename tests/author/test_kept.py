@@ -83,3 +83,17 @@ def test_only_the_newest_stay(tmp_path) -> None:
     for n in range(kept.FILES + 3):
         Kept(tmp_path).read(f"geofences/{n}.geojson", FILE)
     assert len(list(tmp_path.iterdir())) == kept.FILES
+
+
+def test_an_id_that_comes_twice_in_a_file_is_told_each_time(tmp_path) -> None:
+    twice = FILE.replace(b'"id": "c"', b'"id": "a"')
+    for _ in range(2):
+        fences, _ = Kept(tmp_path).read(NAME, twice)
+        assert sorted(fence.id for fence in fences) == ["a", "a", "b"]
+
+
+def test_what_is_kept_is_not_taken_apart(tmp_path, monkeypatch) -> None:
+    Kept(tmp_path).read(NAME, FILE)
+    monkeypatch.setattr("engine.model.fences._decode", None)
+    fences, _ = Kept(tmp_path).read(NAME, FILE)
+    assert fences.ids == ["a", "b", "c"]
