@@ -63,7 +63,7 @@ class Signals(Sequence[Signal]):
     ``rows``, for those who looked them up: whose rows, and the row of each device there.
     """
 
-    __slots__ = ("ids", "keys", "more", "names", "numbers", "rows")
+    __slots__ = ("_made", "ids", "keys", "more", "names", "numbers", "rows")
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class Signals(Sequence[Signal]):
     ) -> None:
         self.names, self.keys, self.numbers, self.ids, self.more = names, keys, numbers, ids, more or {}
         self.rows: tuple[object, Ints] | None = None
+        self._made: dict[int, Signal] = {}
 
     @property
     def devices(self) -> list[str]:
@@ -149,10 +150,19 @@ class Signals(Sequence[Signal]):
             more = {k - part.start: one for k, one in self.more.items() if k in part}
             return self._part(slice(part.start, part.stop), more)
         k = range(len(self))[at]
-        time, *rest = self.numbers[:, k].tolist()
-        numbers = [None if value != value else value for value in rest]
-        row = self.names.list[k], time, int(self.keys[k]), *numbers
-        return _signal(row, self.more.get(k, _NOTHING), self.ids.list[k] if self.ids else "")
+        return self._made.get(k) or self.each([k])[0]
+
+    def each(self, some: list[int]) -> list[Signal]:
+        """Those at these places; they are kept, for who asks about one asks again."""
+        names, ids, more = self.names.list, self.ids.list if self.ids else None, self.more
+        rows = zip(some, self.keys[some].tolist(), self.numbers[:, some].T.tolist(), strict=True)
+        made = []
+        for k, key, (at, *rest) in rows:
+            numbers = [None if value != value else value for value in rest]
+            row = names[k], at, key, *numbers
+            made.append(_signal(row, more.get(k, _NOTHING), ids[k] if ids else ""))
+        self._made.update(zip(some, made, strict=True))
+        return made
 
     def __iter__(self) -> Iterator[Signal]:
         columns = [

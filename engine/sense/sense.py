@@ -67,7 +67,10 @@ class Sense:
         self._single.late += int(np.count_nonzero(segment.late & ~stirred))
         again, swift, out = segment.again, self._single.swift, list[Transition]()
         alone = stirred & again if swift is not None else again  # one by one, their places too
-        for k in (stirred | alone & ~segment.late).nonzero()[0].tolist():
+        moving: list[int] = (stirred | alone & ~segment.late).nonzero()[0].tolist()
+        if isinstance(signals, Signals):
+            signals.each(moving)  # at once: they are asked for one by one now, and again by who is told of them
+        for k in moving:
             seen = segment.seen(k) if stirred[k] else {}
             if not self._apply(int(segment.rows[k]), signals[k], received[k], k, out, seen, bool(again[k])):
                 segment.late[k] = True  # what failed moves nothing

@@ -58,6 +58,7 @@ def test_columns_give_the_signals_they_were_made_of(signals):
     columns = Signals.of(signals)
     assert written(columns) == written([columns[k] for k in range(len(columns))]) == written(signals)
     assert columns[-1] == signals[-1]
+    assert written(Signals.of(signals).each([0, len(signals) - 1])) == written([signals[0], signals[-1]])
     assert telling(columns) == telling(signals)
 
 
