@@ -36,9 +36,8 @@ from engine.store.files import FolderLock
 log = structlog.get_logger("herenow")
 
 # How long a thread waits for the interpreter, which a busy loop holds, until it asks for it. Who hands a finished fsync
-# back should not wait long; yet each time one asks, the loop stands still until that thread gets a processor, which
-# takes its time where all are in use. Of 0.5, 0.2 and 0.05 ms the middle one kept signals waiting least there.
-SWITCH_SECONDS = 0.0002
+# back should not wait long; yet each time one asks, the loop stands still until that thread gets a processor.
+SWITCH_SECONDS = 0.0005
 
 
 @dataclass

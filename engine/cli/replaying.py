@@ -24,7 +24,7 @@ from engine.pipeline.estimate import Estimator
 from engine.sense import fast
 
 LONG = 500_000  # records from which compiled loops save more time than it takes to compile them
-WORTH = 100_000  # from which they save more than it takes to load them, where they are compiled
+WORTH = 300_000  # from which they save more than it takes to load them, where they are compiled
 TAIL = 1800.0  # seconds that pass after the last signal of a file, so that what still waits is seen
 
 

@@ -13,6 +13,7 @@ from engine.model.signal import Signal
 from engine.model.signals import FEW, NUMBERS, Lines, More, Signals
 
 Run = Sequence[Record]
+_SINGLES = 32  # records that came one by one for which columns do not pay
 SENSED = (Signal, Signals)
 
 
@@ -74,7 +75,11 @@ def signals_of(records: Run) -> Iterator[Sequence[Signal]]:
 
 
 def together(parts: Iterable[Run]) -> Run:
-    """Records one after the other; signals that follow each other go into columns where they are more than a few."""
+    """Records one after the other; signals that follow each other go into columns where they are more than a few, or
+    where some that came one by one are many."""
+    parts = list(parts)
+    if sum(map(len, parts)) <= _SINGLES and not any(isinstance(part, Signals | Runs) for part in parts):
+        return [record for part in parts for record in part]
     items = (item for part in parts for item in items_of(part))
     return _one(
         joined(cast(list[Signal | Signals], list(group))) if alike else cast(list[Record], list(group))
@@ -158,7 +163,8 @@ def decode_records(payload: bytes | memoryview) -> Run:
 
 
 def _block(signals: Signals) -> _Block:
-    given = [k for k, row in enumerate(signals.numbers) if not np.isnan(row).all()]
+    absent = np.logical_and.reduce(np.isnan(signals.numbers), axis=1).tolist()
+    given = [k for k, nothing in enumerate(absent) if not nothing]
     numbers = signals.numbers if len(given) == len(NUMBERS) else signals.numbers[given]
     return _Block(
         signals.names.joined,

@@ -96,10 +96,12 @@ def test_records_go_together_in_order_however_they_come(records, at):
 
 
 def test_only_more_than_a_few_go_into_columns():
-    few = [Signal("d", float(k), k) for k in range(FEW)]
-    assert type(together([few])) is list
-    assert type(together([few, few[:1]])) is Signals
-    assert type(together([[Tick()], few, few[:1]])) is Runs
+    few, some = ([Signal("d", float(k), k) for k in range(size)] for size in (FEW, 33))
+    assert type(together([few, few])) is list
+    assert type(together([few, Signals.of(few)])) is Signals
+    assert type(together([some])) is Signals
+    assert type(together([[Tick()], some])) is Runs
+    assert together([[Tick()], few, Signals.of(few)])[0] == Tick()
     assert together([]) == []
 
 
