@@ -59,7 +59,9 @@ def decode(body: bytes, content_type: str, arrival: float, limits: Limits, unkno
 def decode_plain(body: bytes, arrival: float, limits: Limits, max_future: float, lines: bool = False) -> Decoded:
     """The fast way alone: raises what the decoder does (``msgspec.DecodeError``, ``ValueError``, ``RecursionError``,
     ``OverflowError``) where any signal is malformed, has unknown fields, or the body is no JSON."""
-    signals = None if lines else fast.signals(body, limits.queue, arrival, arrival + max_future)
+    signals = None
+    if not lines and len(body) <= _LARGE:
+        signals = fast.signals(body, limits.queue, arrival, arrival + max_future)
     if signals is not None:
         return _in_columns(signals)
     wires = _fast(body, lines)

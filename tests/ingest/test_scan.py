@@ -206,6 +206,16 @@ def test_few_signals_and_too_many_are_left_to_the_decoder():
     assert by_loops(array(), most=FEW) is None
 
 
+def test_a_large_body_is_left_to_the_decoder_which_takes_it_in_pieces(monkeypatch):
+    """No other thread runs while the loops do."""
+    monkeypatch.setattr("engine.ingest.signals._LARGE", len(array()))
+    read = []
+    monkeypatch.setattr(fast, "signals", lambda body, *_: read.append(len(body)))
+    for body in (array(), array() + b" "):
+        assert len(decode(body, "application/json", ARRIVAL, Limits(), "warn", 300.0).signals) == FEW + 1
+    assert read == [len(array())]
+
+
 def test_every_end_of_the_body_is_an_end():
     """Nothing is read beyond the text, wherever it is cut off."""
     body = array('{"device":"x","at":"2026-11-24T08:15:00.25Z","lat":1.5,"lon":-2,"battery":null,"id":"i","event":"e"}')
