@@ -1,8 +1,8 @@
 """Loops compiled by numba, where it is installed (``herenow[fast]``): the same results, bit for bit, in less time.
-Never required. Only modules that are imported when numba is there (``sense.kernels``, ``ingest.scan``) use ``jit``.
+Never required. ``jit`` is for modules imported only when numba is there: ``kernel*`` of ``sense`` and ``ingest``.
 
-What is compiled is kept on disk by what a room's files hold: numba itself would only look at the one file a function
-stands in, and go on with what was compiled of another state of the rest.
+What is compiled is kept on disk by what a room's files hold, and those that all rooms share: numba itself would only
+look at the one file a function stands in, and go on with what was compiled of another state of the rest.
 """
 
 import contextlib
@@ -13,6 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+_HERE = Path(__file__).parent
+SHARED = (_HERE / "loops.py", _HERE / "peek.py", _HERE / "model" / "signals.py")  # what loops use beside their room
+
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiled; kept on disk between starts where there is a folder that can be written to."""
@@ -22,14 +25,6 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
         made: Callable[..., Any] = njit(cache=True, error_model="numpy")(function)
     except RuntimeError:
         made = njit(error_model="numpy")(function)
-    return made
-
-
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """To be compiled into whoever calls it: arrays that are handed from one loop to another are counted each time."""
-    from numba import njit  # noqa: PLC0415
-
-    made: Callable[..., Any] = njit(inline="always", error_model="numpy")(function)
     return made
 
 
@@ -54,5 +49,6 @@ def kept(room: Path) -> bool:
 
 
 def _folder(room: Path, chosen: str) -> Path:
-    state = blake2b(b"\0".join(file.read_bytes() for file in sorted(room.glob("*.py"))), digest_size=8).hexdigest()
+    files = (*SHARED, *sorted(room.glob("*.py")))
+    state = blake2b(b"\0".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
     return Path(chosen or room / "__pycache__") / f"kernels-{state}"

@@ -40,11 +40,6 @@ class Head(Struct, frozen=True):
     valid: tuple[str | None, str | None] = (None, None)
     source: str = ""
 
-    @property
-    def timed(self) -> bool:
-        """Whether it is not always open."""
-        return bool(self.open or self.but or self.valid != (None, None))
-
 
 _heads = msgspec.msgpack.Decoder(list[Head]).decode
 

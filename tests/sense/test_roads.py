@@ -2,11 +2,13 @@
 
 import math
 import random
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from engine import loops
 from engine.loops import kept, kept_apart
 from engine.model.fence import Circle, Corridor, Fence, Polygons
 from engine.model.release import SensePolicy
@@ -165,6 +167,29 @@ def test_what_is_compiled_is_kept_by_the_state_of_the_room_and_where_it_was_aske
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     with kept_apart(room):
         assert Path(numba.config.CACHE_DIR).parent == room / "__pycache__"
+
+
+def test_what_is_compiled_is_kept_by_the_state_of_what_rooms_share_too(monkeypatch, tmp_path):
+    """Loops go on with no other reader of memory, or order of columns, than they were compiled with."""
+    numba = pytest.importorskip("numba")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "chosen"))
+    room, shared, folders = tmp_path / "sense", tmp_path / "peek.py", []
+    room.mkdir()
+    monkeypatch.setattr(loops, "SHARED", (shared,))
+    for text in ("align=1", "align=8"):
+        shared.write_text(text)
+        with kept_apart(room):
+            folders.append(numba.config.CACHE_DIR)
+    assert folders[0] != folders[1]
+
+
+@pytest.mark.parametrize("room", ["sense", "ingest"])
+def test_files_beside_the_room_that_loops_use_are_all_known(room):
+    engine = Path(loops.__file__).parent
+    kernels = (engine / room).glob("kernel*.py")
+    used = {name for file in kernels for name in re.findall(r"^from (engine[\w.]*) import", file.read_text(), re.M)}
+    beside = {engine.parent.joinpath(*name.split(".")).with_suffix(".py") for name in used if f".{room}." not in name}
+    assert beside <= set(loops.SHARED)
 
 
 def test_what_is_compiled_is_known_to_be_at_hand(monkeypatch, tmp_path):
