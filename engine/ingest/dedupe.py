@@ -173,7 +173,7 @@ class Recent:
         yield from self._held.pieces()
 
     @classmethod
-    def load(cls, blob: bytes, names: Names | None = None) -> "Recent":
+    def load(cls, blob: bytes | memoryview, names: Names | None = None) -> "Recent":
         """The inverse of :meth:`dump`; ``names`` as they were then. Raises ``msgspec.DecodeError`` on damage."""
         dump = msgspec.msgpack.decode(blob, type=_Dump)
         recent = cls(names)

@@ -37,8 +37,8 @@ _Lean = msgspec.defstruct(
 
 class _LeanCheckpoint(msgspec.Struct, array_like=True):
     state: _Lean  # type: ignore[valid-type]  # made of the fields of CoreState, whatever they are
-    sense: bytes
-    recent: bytes = b""
+    sense: memoryview
+    recent: memoryview = memoryview(b"")
 
 
 _decoder = msgspec.msgpack.Decoder(_LeanCheckpoint)

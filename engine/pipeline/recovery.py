@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
+from engine.author.collector import paused
 from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
 from engine.model.moment import Effects
@@ -41,18 +42,22 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
     found = await store.load_checkpoint(PARTITION, at_most)
     if found is None:
         return _nothing(releases)
-    offset, blob = found
     try:
-        checkpoint = decode_checkpoint(blob)
-        state = checkpoint.state
-        await releases.ensure([state.release])
-        await releases.fences.ensure(state.release, state.fences)
-        core = Core(releases.versions, state)
-        core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
-        recent = Recent.load(checkpoint.recent, core.sense.names) if checkpoint.recent else Recent(core.sense.names)
+        with paused():
+            return await _loaded(releases, *found)
     except msgspec.DecodeError as error:
         log.error("a checkpoint is of another version; replaying the journal instead", problem=str(error))
         return _nothing(releases)
+
+
+async def _loaded(releases: Releases, offset: int, blob: bytes) -> Recovered:
+    checkpoint = decode_checkpoint(blob)
+    state = checkpoint.state
+    await releases.ensure([state.release])
+    await releases.fences.ensure(state.release, state.fences)
+    core = Core(releases.versions, state)
+    core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
+    recent = Recent.load(checkpoint.recent, core.sense.names) if checkpoint.recent else Recent(core.sense.names)
     return Recovered(core, recent, checkpointed=offset, build=checkpoint.build)
 
 

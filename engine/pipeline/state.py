@@ -114,8 +114,17 @@ class Checkpoint(Struct, array_like=True):
     build: str = ""  # the version that wrote it
 
 
+class Found(Struct, array_like=True):
+    """A checkpoint as it was read: what is large is a view of its bytes."""
+
+    state: CoreState
+    sense: memoryview
+    recent: memoryview = memoryview(b"")
+    build: str = ""
+
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Checkpoint)
+_decoder = msgspec.msgpack.Decoder(Found)
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -135,9 +144,9 @@ def checkpoint_pieces(
     yield _encoder.encode(build)
 
 
-def decode_checkpoint(blob: bytes) -> Checkpoint:
+def decode_checkpoint(blob: bytes) -> Found:
     """The inverse; raises ``msgspec.DecodeError`` on damage or another version's shape."""
-    checkpoint = _decoder.decode(blob)
-    if checkpoint.state.version != VERSION:
-        raise msgspec.DecodeError(f"a checkpoint of format {checkpoint.state.version}: this build reads {VERSION}")
-    return checkpoint
+    found = _decoder.decode(blob)
+    if found.state.version != VERSION:
+        raise msgspec.DecodeError(f"a checkpoint of format {found.state.version}: this build reads {VERSION}")
+    return found

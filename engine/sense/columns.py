@@ -80,7 +80,7 @@ class Table:
         kept = [name for name in self.columns if name not in self.derived]
         return {name: getattr(self, name)[: self.size].tobytes for name in kept}
 
-    def restore(self, blobs: Mapping[str, bytes]) -> None:
+    def restore(self, blobs: Mapping[str, bytes | memoryview]) -> None:
         """The inverse of ``dump``, into an empty table."""
         kept = [(name, kind) for name, (kind, _) in self.columns.items() if name not in self.derived]
         # a column that came later than the checkpoint begins fresh
@@ -294,6 +294,21 @@ def _packer(count: int, code: str) -> Struct:
     return Struct(f"{count}{code}")
 
 
-def unpack(blob: bytes) -> dict[str, Any]:
-    """A checkpoint blob: what ``Sense.pieces`` gave, joined."""
-    return msgspec.msgpack.decode(blob, type=dict[str, Any])
+class Dump(msgspec.Struct):
+    """A checkpoint blob: what ``Sense.pieces`` gave, joined. Columns are views of it."""
+
+    version: int
+    names: dict[str, memoryview] = {}
+    ids: list[str] = []  # the names, as they were dumped once
+    fences: list[str] = []
+    devices: dict[str, memoryview] = {}
+    stays: dict[str, memoryview] = {}
+    free: list[int] = []
+    marks: dict[str, memoryview] = {}
+    free_marks: list[int] = []
+    endings: dict[str, Any] | None = None
+    late: int = 0
+    strange: int = 0
+
+
+unpack = msgspec.msgpack.Decoder(Dump).decode

@@ -1,8 +1,7 @@
 """Ids of devices by row, and rows by id: bytes one after the other and an open-addressing table over them, a quarter of
 what strings in a ``dict`` take. Those heard of lately are in a small ``dict`` as well, which is quicker."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
 from sys import getsizeof
 from types import ModuleType
 from typing import cast
@@ -19,6 +18,7 @@ Places = npt.NDArray[np.uint64]
 loops: ModuleType | None = None  # None: go without numba
 _FEW = 24  # names up to which arrays do not pay
 _TAG = 0xFFFFFFFF
+_BREAK = 10  # of a line
 _FULL = 0.7  # of the table, beyond which it grows
 NEAR = 65_536  # names in the quick dict; beyond that it begins anew
 
@@ -193,7 +193,7 @@ class Names:
         return {"text": lambda: bytes(self._text), "ends": self._ends[1 : self.size + 1].tobytes}
 
     @classmethod
-    def load(cls, text: bytes, ends: bytes) -> "Names":
+    def load(cls, text: bytes | memoryview, ends: bytes | memoryview) -> "Names":
         """The inverse of ``dump``."""
         names = cls()
         names.size = size = len(ends) // 8
@@ -204,13 +204,12 @@ class Names:
         names._spread(max(64, 1 << int(size / _FULL).bit_length()))
         return names
 
-    def all(self) -> Iterator[str]:
+    def all(self) -> Iterable[str]:
         """Every name, in order of rows."""
-        ends: list[int] = self._ends[: self.size + 1].tolist()
-        if self._text.isascii():
-            whole = self._text.decode("ascii")
-            return (whole[at:end] for at, end in pairwise(ends))
-        return (self[row] for row in range(self.size))
+        if not self.size or not self._text.isascii() or _BREAK in self._text:
+            return (self[row] for row in range(self.size))
+        lines = np.insert(np.frombuffer(self._text, np.uint8), self._ends[1 : self.size], _BREAK)
+        return lines.tobytes().decode("ascii").split("\n")  # a third of what it takes to cut them out one by one
 
     def nbytes(self) -> int:
         """Bytes held."""

@@ -324,33 +324,34 @@ class Sense:
         )
 
     @classmethod
-    def load(cls, blob: bytes, policy: SensePolicy, fences: FenceSet) -> "Sense":
+    def load(cls, blob: bytes | memoryview, policy: SensePolicy, fences: FenceSet) -> "Sense":
         """The inverse of ``dump``, under the fences and policy in force then; ValueError on another format."""
-        parts = unpack(blob)
-        if parts.get("version") not in (VERSION, _BEFORE):
-            raise ValueError(f"a checkpoint of sense, format {parts.get('version')}: this build reads {VERSION}")
+        dump = unpack(blob)
+        if dump.version not in (VERSION, _BEFORE):
+            raise ValueError(f"a checkpoint of sense, format {dump.version}: this build reads {VERSION}")
         sense = cls(policy)
         devices, stays, marks = sense._devices, sense._stays, sense._marks
-        devices.restore(parts["devices"])
-        if parts["version"] == _BEFORE:
-            devices.names.rows(parts["ids"])
+        devices.restore(dump.devices)
+        if dump.version == _BEFORE:
+            devices.names.rows(dump.ids)
         else:
-            devices.names = Names.load(**parts["names"])
-        stays.restore(parts["stays"])
-        stays.free = list(parts["free"])
-        marks.restore(parts["marks"])
-        marks.free = list(parts["free_marks"])
+            devices.names = Names.load(**dump.names)
+        stays.restore(dump.stays)
+        stays.free = dump.free
+        marks.restore(dump.marks)
+        marks.free = dump.free_marks
         sense.fences = fences
         sense._single.bind(fences, policy)
-        sense._single.late, sense._single.strange = parts["late"], parts["strange"]
-        if "endings" in parts:
-            sense._endings.load(parts["endings"])
-        moved = np.array([fences.find(name) for name in parts["fences"]] + [NONE], np.int64)
-        for table in (stays, marks):
-            table.fence[: table.size] = moved[table.fence[: table.size]]
+        sense._single.late, sense._single.strange = dump.late, dump.strange
+        if dump.endings is not None:
+            sense._endings.load(dump.endings)
+        if dump.fences != fences.ids:
+            moved = np.array([fences.find(name) for name in dump.fences] + [NONE], np.int64)
+            for table in (stays, marks):
+                table.fence[: table.size] = moved[table.fence[: table.size]]
         sense._shelf.restore(np.arange(devices.size))
         devices.queued[: devices.size] = NEVER
-        sense._arm(np.arange(devices.size))
+        sense._arm((devices.live[: devices.size] | (devices.timer[: devices.size] < np.inf)).nonzero()[0])
         return sense
 
 

@@ -18,6 +18,9 @@ def many(count: int, seed: int = 1) -> list[str]:
     return STRANGE + [f"{rng.choice('abcd')}{rng.randrange(10 ** rng.randrange(1, 12))}" for _ in range(count)]
 
 
+ASCII = [name for name in many(3000) if name.isascii()]
+
+
 @pytest.mark.parametrize("near", [4, 65_536])
 @pytest.mark.parametrize("size", [1, 7, 100, 3000])
 def test_rows_are_given_in_order_of_first_sight_however_names_are_cut(monkeypatch, size, near) -> None:
@@ -97,7 +100,7 @@ def test_names_that_look_alike_to_the_table_are_told_apart(monkeypatch) -> None:
     assert names.find("not there") == NONE
 
 
-@pytest.mark.parametrize("asked", [[], many(3000), [name for name in many(3000) if name.isascii()]])
+@pytest.mark.parametrize("asked", [[], [""], ["", "a"], many(3000), ASCII, [*ASCII, "two\nlines"]])
 def test_what_is_dumped_comes_back(asked) -> None:
     names = Names()
     names.rows(asked)

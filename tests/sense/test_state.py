@@ -94,6 +94,16 @@ def test_a_checkpoint_holds_everything(town, circle):
     assert again.tick(1_000_100.0) == t.sense.tick(1_000_100.0)
 
 
+def test_what_is_loaded_holds_nothing_of_the_checkpoint_it_came_from(town, circle):
+    t, later = town([circle(dwell=(600.0,))], SensePolicy()), FenceSet.compile([])
+    t.at(0, 0)
+    t.sense.use(later, t.policy, 1_000_100.0)  # a visit that is over
+    blob = bytearray(t.sense.dump())
+    again = Sense.load(memoryview(blob), t.policy, later)
+    blob.clear()  # BufferError, where anything still looks at it
+    assert again.dump() == t.sense.dump()
+
+
 def test_ten_thousand_devices_take_little_room_and_all_their_timers_fire(circle):
     fences, policy = FenceSet.compile([circle(dwell=(600.0,))]), SensePolicy()
     sense = Sense(policy)
