@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from engine.api import application, keys, listen
-from engine.author.project import read_bundle
+from engine.author.project import Bundle, read_bundle
 from engine.author.watch import Watcher
 from engine.clock import Clock, SimulatedClock, SystemClock
 from engine.deliver import Deliverer, lane_policies, notes, open_adapters
@@ -65,16 +65,19 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
     data = Path(config.paths.data)
     keyring = keys.Keyring.open(data, environ)
     keys.must_be_loopback(config, keyring)
+    folder = asyncio.ensure_future(asyncio.to_thread(_folder, config))  # most likely what ran before: nobody waits
     async with AsyncExitStack() as stack:
         store = open_store(config, clock)
         stack.push_async_callback(store.close)
         runner = Runner(config, store, clock)
+        runner.releases.at_hand = folder
         await runner.start()
         stack.push_async_callback(runner.close)
         fresh = not runner.saving.last
         if fresh:  # nobody waits yet, and the first time it compiles
             await _hasten(runner)
-        await _first_release(runner, config)
+        await _first_release(runner, config, await folder)
+        runner.releases.at_hand = None
         deliverer, remarks, send = await _deliver(stack, runner, config, environ)
         schedules = schedules_of(lambda: runner.core.schedules, runner.clock, runner)
         jobs = scheduler(schedules, _reload(runner, config), _checkpoint(runner), _retain(runner))
@@ -138,13 +141,24 @@ async def _hasten(runner: Runner) -> None:
         runner.core.sense.hasten()
 
 
-async def _first_release(runner: Runner, config: Config) -> None:
+def _folder(config: Config) -> Bundle | AuthorError:
+    """The authored files as they are, with their hash worked out; or what is wrong with them."""
+    try:
+        bundle = read_bundle(config)
+    except AuthorError as error:
+        return error
+    _ = bundle.hash  # worked out here, and kept
+    return bundle
+
+
+async def _first_release(runner: Runner, config: Config, bundle: Bundle | AuthorError) -> None:
     """Put the folder in force unless it is what was seen last; a bad folder leaves the last good release running."""
     state = runner.core.state
     await _last_good(runner)
     running = runner.core.compiled.release.hash
     try:
-        bundle = read_bundle(config)
+        if isinstance(bundle, AuthorError):
+            raise bundle
         _must_be_there(runner, config)
         # One that this version cannot load is not running; where it had been chosen over the folder, that stands.
         chosen = state.release != state.seen and bool(state.release)

@@ -61,9 +61,10 @@ def cross_check(parts: Parts, sizes: bool = True) -> list[Finding]:
 
 def _declared(parts: Parts) -> dict[str, dict[str, None]]:
     """The names that exist, by kind; journeys and stages only where the project declares journeys."""
+    fences = parts.fences
     known: dict[str, Iterable[str]] = {
-        "fence": parts.fences.ids if isinstance(parts.fences, Fences) else (fence.id for fence in parts.fences),
-        "tag": (tag for head in heads(parts.fences) for tag in head.tags),
+        "fence": fences.ids if isinstance(fences, Fences) else (fence.id for fence in fences),
+        "tag": fences.tags if isinstance(fences, Fences) else (tag for fence in fences for tag in fence.tags),
         "segment": parts.segments,
         "offer": parts.offers,
         "channel": parts.policy.channels,

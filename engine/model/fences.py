@@ -4,6 +4,7 @@ three times the memory and hold up every thread when they are made, looked throu
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from heapq import merge
 from itertools import accumulate, chain, count, pairwise
 from typing import Any, overload
@@ -108,7 +109,9 @@ class Fences(Sequence[Fence]):
         if (ordered := in_order(ids)) != ids:
             at = {id: number for number, id in enumerate(ids)}
             place = place[np.fromiter(map(at.__getitem__, ordered), np.int64, len(ids))]
-        return cls(ordered, blobs, place, few)
+        fences = cls(ordered, blobs, place, few)
+        fences.tags = _tags(heads)
+        return fences
 
     @classmethod
     def joined(cls, lots: Iterable[Sequence[Fence]]) -> Sequence[Fence]:
@@ -168,6 +171,11 @@ class Fences(Sequence[Fence]):
     def heads(self) -> Iterator[Head]:
         """What is asked of every fence."""
         return chain.from_iterable(map(_heads, self.lists()))
+
+    @cached_property
+    def tags(self) -> dict[str, None]:
+        """Every tag that one of them has, sorted."""
+        return _tags(self.heads())
 
     def holds(self, fence: Fence) -> bool:
         """Whether it is here just so."""
@@ -311,6 +319,10 @@ def in_order(names: list[str]) -> list[str]:
     if all(before[-1] <= after[0] for before, after in pairwise(portions)):
         return list(chain.from_iterable(portions))
     return list(merge(*portions))
+
+
+def _tags(heads: Iterable[Head]) -> dict[str, None]:
+    return dict.fromkeys(sorted({tag for head in heads for tag in head.tags}))
 
 
 def _packed(fences: Sequence[Fence], first: int) -> tuple[list[Blob], npt.NDArray[np.int32]]:

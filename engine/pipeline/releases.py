@@ -1,7 +1,7 @@
 """Compiled releases by hash, and the bundles they came from in the store. Compiling happens off the event loop."""
 
 import asyncio
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Awaitable, MutableMapping, Sequence
 
 import structlog
 
@@ -25,10 +25,12 @@ ASKED = 4  # compiled for questions about the past
 
 
 class Releases:
-    """What ``Core`` looks releases up in; filled before the records that name them are stepped."""
+    """What ``Core`` looks releases up in; filled before the records that name them are stepped. ``at_hand``: what the
+    folder holds, while a server starts; a bundle that is there is not read from the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.at_hand: Awaitable[Bundle | AuthorError] | None = None
         self.versions: dict[str, Compiled] = {}
         self.findings: dict[str, list[Finding]] = {}
         self._asked: dict[str, Compiled] = {}
@@ -94,7 +96,8 @@ class Releases:
 
     async def _from_store(self, name: str) -> Compiled | None:
         try:
-            bundle = await self.bundle(name)
+            near = None if self.at_hand is None else await self.at_hand
+            bundle = near if isinstance(near, Bundle) and near.hash == name else await self.bundle(name)
             if bundle is not None:
                 return await self._compile(bundle)
         except AuthorError as error:

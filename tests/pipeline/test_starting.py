@@ -12,6 +12,7 @@ from engine.author.project import Bundle
 from engine.deliver import Deliverer
 from engine.errors import AuthorError, Finding
 from engine.pipeline import releases
+from engine.store.embedded import EmbeddedStore
 from tests.support import OPEN_HOUSE, running, write_project
 
 RULES = "rules:\n  hello:\n    when:\n      event: hello\n    message:\n      body: {}\n"
@@ -63,6 +64,25 @@ async def test_the_folder_that_somebody_chose_against_does_not_come_back_by_itse
     (tmp_path / "rules" / "all.yaml").write_text(RULES.format("Changed"))
     async with running(config) as r:
         assert [rule.id for rule in r.server.runner.core.compiled.release.rules] == ["hello"]
+
+
+async def test_what_the_folder_holds_is_not_read_from_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, asked, read = write_project(tmp_path, OPEN_HOUSE, RULES.format("Folder"), []), [], EmbeddedStore.get_object
+
+    async def get_object(store: EmbeddedStore, key: str) -> bytes | None:
+        asked.append(key)
+        return await read(store, key)
+
+    async with running(config) as r:
+        folder = r.server.runner.core.compiled.release.hash
+    monkeypatch.setattr(EmbeddedStore, "get_object", get_object)
+    async with running(config) as r:
+        assert (r.server.runner.core.compiled.release.hash, asked) == (folder, [])
+        chosen = await pushed(r.server.runner, "Chosen")
+    async with running(config) as r:
+        assert r.server.runner.core.compiled.release.hash == chosen == asked[-1]
 
 
 async def test_who_pushes_a_release_is_told_of_warnings_and_a_changed_folder_is_asked_for_errors_alone(
