@@ -8,6 +8,9 @@ from engine.model.record import Record
 
 SPACING = 0.0005  # seconds between two appends, and two steps, while work keeps coming; none when idle
 
+LONG = 0.002  # seconds of a step after which others have several turns before the next
+TURNS = 3  # rounds of the loop: an instant that has come, the task that sleeps until then, and what that one hands on
+
 
 class Pending:
     """Records of one caller; ``applied``: the caller waits until they are in force, too. ``duplicates``: how many
@@ -49,12 +52,19 @@ class Pace:
         self._late = (self._late + self._began - due) / 2
 
 
+async def give_way(seconds: float) -> None:
+    """After so long a step: whoever waits gets on before the next one, also who waits for somebody that waits."""
+    if seconds >= LONG:
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+
 class Portion:
     """How many records a step takes: ``most``, or fewer where the last ones took long, so that one step does not hold
     up everybody. How records are cut into steps never shows in what comes out."""
 
-    HOLD = 0.02  # seconds that a step may take
-    LEAST = 32  # records: of fewer nothing is learnt, for one release or tick may take as long as a thousand signals
+    HOLD = 0.015  # seconds that a step may take
+    LEAST = 16  # records: of fewer nothing is learnt, for one release or tick may take as long as a thousand signals
 
     def __init__(self, most: int) -> None:
         self._bound = self.most = most

@@ -27,7 +27,7 @@ from engine.pipeline.fences import Wish
 from engine.pipeline.made import WORTH
 from engine.pipeline.meters import Meters
 from engine.pipeline.notes import notes_of
-from engine.pipeline.pending import Pace, Pending, Portion
+from engine.pipeline.pending import Pace, Pending, Portion, give_way
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut, take_frames
 from engine.pipeline.saving import Saving
@@ -345,6 +345,7 @@ class Runner:
                 pending.finish()
             self._tell(effects, seqs)
             self.saving.begin_if_due()
+            await give_way(took)
 
     async def _commit(self, effects: Effects) -> list[int]:
         """Commit, however long it takes: the state has moved on, so there is no way but forward."""

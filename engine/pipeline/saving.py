@@ -15,7 +15,7 @@ log = structlog.get_logger("herenow.saving")
 
 PARTITION = 0
 TAIL = 200_000  # records after which a checkpoint is written, so that recovery stays short
-LARGE = 20_000  # devices and people from which a checkpoint is written by a process of its own
+LARGE = 1_000  # devices and people from which a checkpoint is written by a process of its own
 RETRY = 60.0  # seconds until a checkpoint that failed is tried again
 
 

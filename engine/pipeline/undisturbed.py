@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SLICE = 100  # fences freed at once: well below a millisecond
 OLDEST = 2  # generation of what has lived long
+OFTEN = (700, 10, 2)  # objects made, and younger collections, per collection: what came since the last one is little
 LONG = 0.005  # seconds of a collection, from which on what it went through is not gone through again
 
 
@@ -52,13 +53,17 @@ def settled() -> Iterator[None]:
         elif monotonic() - began >= LONG:
             gc.freeze()
 
+    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
+    gc.collect()  # finds nothing, and so learns that little is old: else it waits for a quarter of all to come anew
+    gc.set_threshold(*OFTEN)
     gc.callbacks.append(watch)
     try:
         yield
     finally:
         gc.callbacks.remove(watch)
+        gc.set_threshold(*before)
         gc.unfreeze()
 
 

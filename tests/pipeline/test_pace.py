@@ -8,7 +8,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.model.record import Frame, Tick
 from engine.pipeline import pending, ticker
-from engine.pipeline.pending import SPACING, Pace, Pending, Portion
+from engine.pipeline.pending import LONG, SPACING, Pace, Pending, Portion, give_way
 from engine.pipeline.replay import take_frames
 from engine.pipeline.ticker import Ticker
 
@@ -66,6 +66,14 @@ async def test_a_full_batch_waits_for_nothing(loop: Loop) -> None:
     for _ in range(5):
         await pace.rest(FULL)
     assert loop.rests == 5 * [0.0]
+
+
+@pytest.mark.parametrize(("seconds", "gets_on"), [(LONG, True), (LONG / 2, False)])
+async def test_after_a_long_step_who_waits_for_another_that_waits_gets_on(seconds: float, gets_on: bool) -> None:
+    soon, told = asyncio.get_running_loop().call_soon, list[str]()
+    soon(soon, soon, told.append, "told")
+    await give_way(seconds)
+    assert bool(told) == gets_on
 
 
 async def test_many_steps_are_one_look_at_the_timers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,15 @@ async def test_it_keeps_no_port_of_the_server(tmp_path) -> None:
     waiting.cancel()
 
 
+async def test_the_loop_does_not_write_down_the_state_of_a_thousand_people(start, hello) -> None:
+    runner = await start()
+    await runner.ingest([hello(n, f"d{n}") for n in range(1000)])
+    await runner.flush(applied=True)
+    snapshot = runner.saving._snapshot()
+    assert snapshot._whole is None
+    assert decode_checkpoint(await snapshot.blob()).state.people.keys() == runner.core.state.people.keys()
+
+
 async def test_signals_are_decided_while_a_large_state_is_written(start, hello, kill, monkeypatch) -> None:
     """And a start from there gives what was there: the state as of the checkpoint, and what came after it."""
     monkeypatch.setattr(saving, "LARGE", 0)

@@ -49,3 +49,12 @@ def test_what_was_quick_to_look_through_is_looked_through_again(monkeypatch) -> 
         later = [[1]]
         gc.collect()
         assert held(later)
+
+
+def test_what_lives_on_is_looked_through_little_by_little() -> None:
+    before, kept = gc.get_threshold(), []
+    with undisturbed.settled():
+        seen = gc.get_stats()[undisturbed.OLDEST]["collections"]
+        kept += [[k] for k in range(30_000)]
+        assert gc.get_stats()[undisturbed.OLDEST]["collections"] > seen
+    assert gc.get_threshold() == before
