@@ -235,19 +235,23 @@ class Chained(Table):
         self.free.append(row)
 
     def of(self, heads: Ints) -> tuple[Ints, Ints]:
-        """All of several devices: (position in ``heads``, row)."""
-        owners, rows = [], []
+        """All of several devices, one device after the other, each in the order of its chain: (position in ``heads``,
+        row)."""
+        count = np.zeros(len(heads), np.int64)
+        rounds = []
         at = np.flatnonzero(heads != NONE)
-        stay = heads[at].astype(np.int64)
+        row = heads[at].astype(np.int64)
         while len(at):
-            owners.append(at)
-            rows.append(stay)
-            stay = self.next[stay].astype(np.int64)
-            more = stay != NONE
-            at, stay = at[more], stay[more]
-        if not owners:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        return np.concatenate(owners), np.concatenate(rows)
+            count[at] += 1
+            rounds.append((at, row))
+            row = self.next[row].astype(np.int64)
+            more = row != NONE
+            at, row = at[more], row[more]
+        first = np.cumsum(count) - count
+        rows = np.zeros(int(count.sum()), np.int64)
+        for nth, (at, row) in enumerate(rounds):
+            rows[first[at] + nth] = row
+        return np.repeat(np.arange(len(heads)), count), rows
 
 
 class Marks(Chained):

@@ -9,9 +9,10 @@ from engine.model.pieces import Column
 from engine.model.signal import Transition
 from engine.sense.arithmetic import Bools, Ints
 from engine.sense.columns import NEVER, NONE, Devices
-from engine.sense.machine import INSIDE, LEAVING, UNKNOWN
+from engine.sense.machine import INSIDE, LEAVING, OVER, UNKNOWN
 from engine.sense.shelf import Shelf
 
+_VISITS = np.array([state in (INSIDE, LEAVING, UNKNOWN) for state in range(OVER + 1)])
 _COLUMNS = {"row": np.int64, "fence": np.int32, "at": np.float64, "visit": np.float64}
 
 
@@ -32,18 +33,17 @@ class Endings:
 
     def take(self, most: int, devices: Devices) -> list[Transition]:
         """The next ones."""
-        wanted = np.zeros(len(self), np.bool_)
-        wanted[:most] = True
-        return self._take(wanted, devices)
+        return self._take(slice(most), slice(most, None), devices)
 
     def of(self, names: Iterable[str], devices: Devices) -> list[Transition]:
         """Those of some devices."""
         rows = np.array(devices.names.find_all(list(names)), np.int64)
-        return self._take(np.isin(self._told["row"], rows), devices)
+        wanted = np.isin(self._told["row"], rows)
+        return self._take(wanted, ~wanted, devices)
 
-    def _take(self, wanted: Bools, devices: Devices) -> list[Transition]:
+    def _take(self, wanted: "Bools | slice", left: "Bools | slice", devices: Devices) -> list[Transition]:
         row, fence, at, visit = (self._told[name][wanted].tolist() for name in _COLUMNS)
-        self._told = {name: column[~wanted] for name, column in self._told.items()}
+        self._told = {name: column[left] for name, column in self._told.items()}
         return [
             Transition("ended", devices.names[row[k]], self._ids[fence[k]], at[k], visit[k], -1)
             for k in range(len(row))
@@ -60,36 +60,33 @@ class Endings:
         self.begin(dump["ids"], told, dump["since"])
 
 
-def end(shelf: Shelf, rows: Ints, gone: Bools) -> dict[str, Any]:
-    """Take the stays in fences that are gone (by position) off these devices; the visits that this ends. As ``Machine.
-    ended`` says of one."""
+def end(shelf: Shelf, owner: Ints, stay: Ints, over: Bools) -> dict[str, Any]:
+    """Take those stays that are ``over`` off these devices (all their stays, as ``Stays.of`` gives them); the visits
+    that this ends. As ``Machine.ended`` says of one."""
     devices, stays = shelf.devices, shelf.stays
-    owner, stay = stays.of(devices.head[rows])
-    order = np.lexsort((stays.fence[stay], owner))
-    owner, stay = owner[order], stay[order]
-    over = gone[stays.fence[stay]]
-    told = _told(shelf, rows[owner[over]], stay[over])
-    stays.fence[stay[over]] = NONE
-    stays.free.extend(stay[over].tolist())
+    row, gone = owner[over], stay[over]
+    told = _told(shelf, row, gone)
+    stays.fence[gone] = NONE
+    stays.free.extend(gone.tolist())
+    devices.head[row] = NONE
     owner, stay = owner[~over], stay[~over]
     first = np.ones(len(owner), np.bool_)
     first[1:] = owner[1:] != owner[:-1]
-    devices.head[rows] = NONE
-    devices.head[rows[owner[first]]] = stay[first]
+    devices.head[owner[first]] = stay[first]
     after = np.full(len(stay), NONE, np.int32)
     after[:-1] = np.where(first[1:], NONE, stay[1:])
     stays.next[stay] = after
-    empty = rows[devices.head[rows] == NONE]
+    empty = row[devices.head[row] == NONE]
     devices.timer[empty], devices.live[empty], devices.queued[empty] = np.inf, False, NEVER
     return told
 
 
 def _told(shelf: Shelf, row: Ints, stay: Ints) -> dict[str, Any]:
-    devices, stays = shelf.devices, shelf.stays
-    visits = np.isin(stays.state[stay], (INSIDE, LEAVING, UNKNOWN))
-    row, stay = row[visits], stay[visits]
-    visit, now = stays.visit[stay], devices.at[row]
-    at = np.where(stays.state[stay] == UNKNOWN, stays.since[stay], np.maximum(now, visit))
+    devices, kept = shelf.devices, shelf.stays.take(stay)
+    visits = _VISITS[kept["state"]]
+    row, kept = row[visits], kept[visits]
+    visit, now = kept["visit"].copy(), devices.at[row]
+    at = np.where(kept["state"] == UNKNOWN, kept["since"], np.maximum(now, visit))
     late = at > now
     np.maximum.at(devices.told, row[late], at[late])
-    return {"row": row, "fence": stays.fence[stay], "at": at, "visit": visit}
+    return {"row": row, "fence": kept["fence"].copy(), "at": at, "visit": visit}

@@ -174,21 +174,23 @@ class Sense:
         old, devices = self.fences, self._devices
         moved, other = fences.moves(old)
         anew = other | (policy != self.policy)
-        touched, gone = self._touched(anew), moved == NONE
-        many = np.zeros(0, np.int64)
-        if len(touched) > MANY:
-            one_by_one = self._touched(anew & ~gone[:-1])
-            many, touched = np.setdiff1d(touched, one_by_one), one_by_one
-        changed = [self._shelf.take(row) for row in touched.tolist()]
+        owner, stay = self._stays.of(devices.head[: devices.size])
+        fence, gone = self._stays.fence[stay], moved == NONE
+        touched, many = self._having(owner, anew[fence]), np.zeros(devices.size, np.bool_)
+        if np.count_nonzero(touched) > MANY:
+            one_by_one = self._having(owner, (anew & ~gone[:-1])[fence])
+            many, touched = touched & ~one_by_one, one_by_one
+        changed = [self._shelf.take(row) for row in touched.nonzero()[0].tolist()]
         try:
             self._single.bind(fences, policy)
         except Exception:  # all is as it was
             self._single.bind(old, self.policy)
             raise
-        if len(many):
-            self._endings.begin(old.ids, endings.end(self._shelf, many, gone), received or 0.0)
-        self._shelf.renumber(moved)
-        self._shelf.restore(many)
+        if many.any():
+            over = many[owner] & gone[fence]
+            self._endings.begin(old.ids, endings.end(self._shelf, owner, stay, over), received or 0.0)
+            owner, stay = owner[~over], stay[~over]
+        self._shelf.renumber(moved, owner, stay)
         self.fences, self.policy = fences, policy
         out: list[Transition] = []
         for device in changed:
@@ -218,13 +220,11 @@ class Sense:
         """Go by the kernels, if they were loaded meanwhile."""
         self._single.bind(self.fences, self.policy)
 
-    def _touched(self, other: Bools) -> Ints:
-        """Rows of devices with a stay in one of these fences."""
-        owner, stay = self._stays.of(self._devices.head[: self._devices.size])
+    def _having(self, owner: Ints, wanted: Bools) -> Bools:
+        """Devices (by row) with a stay that is wanted (``owner``: of each stay)."""
         some = np.zeros(self._devices.size, np.bool_)
-        some[owner[other[self._stays.fence[stay]]]] = True
-        rows: Ints = some.nonzero()[0]
-        return rows
+        some[owner[wanted]] = True
+        return some
 
     def _moved(self, device: Device, old: FenceSet, new: FenceSet, moved: Ints, now: float) -> list[Transition]:
         """Carry the stays of a device over to other fences (the machine is already theirs), ``now`` by its clock."""
@@ -349,7 +349,7 @@ class Sense:
             moved = np.array([fences.find(name) for name in dump.fences] + [NONE], np.int64)
             for table in (stays, marks):
                 table.fence[: table.size] = moved[table.fence[: table.size]]
-        sense._shelf.restore(np.arange(devices.size))
+        sense._shelf.restore(*stays.of(devices.head[: devices.size]))
         devices.queued[: devices.size] = NEVER
         sense._arm((devices.live[: devices.size] | (devices.timer[: devices.size] < np.inf)).nonzero()[0])
         return sense

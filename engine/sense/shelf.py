@@ -8,12 +8,13 @@ import numpy as np
 
 from engine.sense.arithmetic import Ints
 from engine.sense.columns import HELD, NONE, STATE, Chained, Devices, Marks, Stays
-from engine.sense.machine import PLAIN, QUIET, Device, Machine, Mark, Stay
+from engine.sense.machine import OVER, PLAIN, QUIET, Device, Machine, Mark, Stay
 from engine.sense.timers import TimerQueue
 
 _CLOCK = Struct("=5d")  # at, received, heard, timer, told
 _STAYS = Struct(f"=i{HELD}ih??")  # head, held, count, placed, live
 _STAY = Struct("=2d2ihb")  # as the columns of ``Stays``
+_SHIFTED = np.array([0 if state in PLAIN else state << STATE for state in range(OVER + 1)], np.int32)
 _FREE = [(NONE,) * (HELD - count) for count in range(HELD + 1)]
 
 
@@ -102,30 +103,23 @@ class Shelf:
         if timer != math.inf:
             self.queue.arm_one(row, timer - own["at"][row] + own["received"][row])
 
-    def restore(self, rows: Ints) -> None:
-        """Work out what is derived from the stays, for these devices."""
+    def restore(self, owner: Ints, stay: Ints) -> None:
+        """Work out what is derived from the stays (all of them, as ``Stays.of`` gives them)."""
         devices, stays = self.devices, self.stays
-        owner, stay = stays.of(devices.head[rows])
-        count = np.bincount(owner, minlength=len(rows))
-        devices.count[rows], devices.held[rows] = count, NONE
-        few = count[owner] <= HELD
-        owner, stay = owner[few], stay[few]
-        order = np.lexsort((stays.fence[stay], owner))
-        owner, stay = owner[order], stay[order]
-        state = stays.state[stay].astype(np.int32)
-        fence = stays.fence[stay] | np.where(np.isin(state, PLAIN), 0, state << STATE)
-        devices.held[rows[owner], np.arange(len(owner)) - np.searchsorted(owner, owner)] = fence
+        count = np.bincount(owner, minlength=devices.size)
+        devices.count[: devices.size], devices.held[: devices.size] = count, NONE
+        nth = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        if len(count) and count.max() > HELD:
+            few = count[owner] <= HELD
+            owner, stay, nth = owner[few], stay[few], nth[few]
+        devices.held[owner, nth] = stays.fence[stay] | _SHIFTED[stays.state[stay]]
 
-    def renumber(self, moved: Ints) -> None:
-        """Fences have other positions from here on (``moved``: by old position; NONE, the last, where it is gone)."""
-        devices, stays = self.devices, self.stays
-        for table in (stays, self.marks):
+    def renumber(self, moved: Ints, owner: Ints, stay: Ints) -> None:
+        """Fences have other positions from here on (``moved``: by old position; NONE, the last, where it is gone), and
+        these are the stays that are left."""
+        for table in (self.stays, self.marks):
             table.fence[: table.size] = moved[table.fence[: table.size]]
-        held = devices.held[: devices.size]
-        there = held != NONE
-        fence, state = held[there] & ((1 << STATE) - 1), held[there] >> STATE
-        fence = moved[fence]
-        held[there] = np.where(fence == NONE, NONE, fence | state << STATE)
+        self.restore(owner, stay)
 
 
 def _room(table: Chained, rows: list[int], wanted: int) -> None:
