@@ -14,8 +14,8 @@ from shapely import affinity
 
 from engine.model.fence import Fence, Polygons
 from engine.model.release import SensePolicy
-from engine.sense import FenceSet, fast
-from engine.sense.columns import Devices
+from engine.model.signal import Signal
+from engine.sense import FenceSet, Sense, fast
 from engine.sense.fixes import Fixes
 
 PLACES = ((13.4, 52.5), (-70.0, -33.0), (0.0, 0.0), (179.5, -17.0), (100.0, 71.0))
@@ -92,18 +92,12 @@ def by_columns(fences: FenceSet, which: np.ndarray, where: np.ndarray) -> np.nda
 
 
 def by_kernels(fences: FenceSet, which: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Inside or not, by what a precise fix of a stranger says: what the kernels leave over is asked of the columns."""
-    devices, bound = Devices(), fast.swift(fences, SensePolicy())
-    row = np.repeat(devices.rows(["stranger"]), len(where))
-    lon, lat = where[:, 0].copy(), where[:, 1].copy()
-    nothing = np.zeros(len(where))
-    told, left = bound.sweep(row, nothing, lat, lon, nothing, devices, np.zeros(len(where), np.uint8))
-    inside = np.zeros(len(where), np.bool_)
-    for k, area, evidence in told:
-        inside[k] |= area == which[k] and evidence.into
-    rest = np.array([k for k, area, _ in left if area == which[k]], np.int64)
-    inside[rest] = by_columns(fences, which[rest], where[rest])
-    return inside
+    """Inside or not, by whether a stranger with a precise fix there enters: what the kernels leave included."""
+    sense = Sense(SensePolicy())
+    sense.use(fences, sense.policy)
+    signals = [Signal(f"{k}", 0.0, k, lat=lat, lon=lon, accuracy=0.0) for k, (lon, lat) in enumerate(where.tolist())]
+    entered = {(t.record, t.fence) for t in sense.advance(signals, [0.0] * len(signals))}
+    return np.array([(k, fences.ids[fence]) in entered for k, fence in enumerate(which.tolist())])
 
 
 def one_round(seed: int, count: int, each: int) -> tuple[int, int, int]:

@@ -30,6 +30,13 @@ def _writer(kind: Any, bits: Any) -> Any:
     return intrinsic(write)
 
 
+def _pointer(_: Any, address: Any) -> Any:
+    def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), made
+
+
 _BYTE, _WORD, _NUMBER = ir.IntType(8), ir.IntType(64), ir.DoubleType()
 byte: Any = _reader(types.uint8, _BYTE)
 word: Any = _reader(types.uint64, _WORD)
@@ -37,3 +44,4 @@ integer: Any = _reader(types.int64, _WORD)
 put_byte: Any = _writer(types.uint8, _BYTE)
 put_integer: Any = _writer(types.int64, _WORD)
 put_float: Any = _writer(types.float64, _NUMBER)
+pointer: Any = intrinsic(_pointer)  # for ``numba.carray``

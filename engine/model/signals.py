@@ -178,6 +178,13 @@ class Signals(Sequence[Signal]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
 
+def numbers_of(signals: Sequence[Signal]) -> list[float]:
+    """``NUMBERS`` of a handful of signals, one column after the other, NaN for None."""
+    rows = [(s.at, s.lat, s.lon, s.accuracy, s.speed, s.heading, s.altitude, s.battery) for s in signals]
+    flat = rows[0] if len(rows) == 1 else [value for column in zip(*rows, strict=True) for value in column]
+    return [math.nan if value is None else value for value in flat]
+
+
 def ids_of(ids: Sequence[str | None]) -> Lines | None:
     """Ids as a column."""
     return None if ids.count(None) == len(ids) else Lines([id or "" for id in ids])

@@ -35,9 +35,14 @@ class Table:
         self.capacity = 0
         self._begun = 0  # rows that are in use or fresh
         self.view: dict[str, Any] = {}  # the columns for plain reading and writing, one number at a time
-        self.kind = np.dtype([(name, kind) for name, (kind, _) in self.columns.items()], align=True)
+        self.kind = self.row()
         self.width = self.kind.itemsize
         self._set(np.zeros(0, self.kind))
+
+    @classmethod
+    def row(cls) -> "np.dtype[Any]":
+        """How a row lies in memory."""
+        return np.dtype([(name, kind) for name, (kind, _) in cls.columns.items()], align=True)
 
     def _set(self, table: Any) -> None:
         self.table, self._bytes = table, _as_bytes(table)
@@ -212,27 +217,49 @@ class Devices(Table):
 
 
 class Chained(Table):
-    """Rows that hang together in chains, one chain per device, and are used again."""
+    """Rows that hang together in chains, one chain per device, and are used again: those that are ``free`` hang
+    together too."""
 
     fence: Ints
     next: Ints
 
     def __init__(self) -> None:
         super().__init__()
-        self.free: list[int] = []
+        self.free = NONE  # the first of them
 
     def fresh(self) -> int:
         """A row for a new one."""
-        if self.free:
-            return self.free.pop()
+        row = self.free
+        if row != NONE:
+            self.free = self.view["next"][row]
+            return row
         self.reserve(1)
         self.size += 1
         return self.size - 1
 
     def release(self, row: int) -> None:
         """It is over."""
-        self.fence[row] = NONE
-        self.free.append(row)
+        self.view["fence"][row], self.view["next"][row] = NONE, self.free
+        self.free = row
+
+    def room(self, rows: int) -> int:
+        """Make ready so many rows more, one at least; so many are ready then, in all."""
+        self.reserve(max(rows, 1))
+        return self._begun
+
+    def hold_free(self, free: int | list[int]) -> None:
+        """Of a checkpoint: the first row that is free, or (in an old one) a list of all."""
+        if isinstance(free, int):
+            self.free = free
+        else:
+            self.release_all(np.array(free, np.int64))
+
+    def release_all(self, rows: Ints) -> None:
+        """These are over; the last of them is used first."""
+        if len(rows):
+            self.fence[rows] = NONE
+            self.next[rows[0]], self.next[rows[1:]] = self.free, rows[:-1]
+            self.free = int(rows[-1])
 
     def of(self, heads: Ints) -> tuple[Ints, Ints]:
         """All of several devices, one device after the other, each in the order of its chain: (position in ``heads``,
@@ -307,9 +334,9 @@ class Dump(msgspec.Struct):
     fences: list[str] = []
     devices: dict[str, memoryview] = {}
     stays: dict[str, memoryview] = {}
-    free: list[int] = []
+    free: int | list[int] = -1  # a list: as they were dumped once
     marks: dict[str, memoryview] = {}
-    free_marks: list[int] = []
+    free_marks: int | list[int] = -1
     endings: dict[str, Any] | None = None
     late: int = 0
     strange: int = 0

@@ -66,8 +66,7 @@ def end(shelf: Shelf, owner: Ints, stay: Ints, over: Bools) -> dict[str, Any]:
     devices, stays = shelf.devices, shelf.stays
     row, gone = owner[over], stay[over]
     told = _told(shelf, row, gone)
-    stays.fence[gone] = NONE
-    stays.free.extend(gone.tolist())
+    stays.release_all(gone)
     devices.head[row] = NONE
     owner, stay = owner[~over], stay[~over]
     first = np.ones(len(owner), np.bool_)

@@ -12,7 +12,7 @@ from engine.model.fences import NONE, ById, Fences
 from engine.sense import smallness
 from engine.sense.arithmetic import MEAN_RADIUS, Bools, Floats, Ints, arc, ecef
 from engine.sense.fixes import Fixes
-from engine.sense.ground import ground
+from engine.sense.ground import Ground, ground
 from engine.sense.hours import Hours
 from engine.sense.measuring import Measuring
 from engine.sense.nearby import Nearby
@@ -75,9 +75,9 @@ class FenceSet(Measuring):
         return compiled
 
     @cached_property
-    def ground(self) -> tuple[Any, ...]:
+    def ground(self) -> Ground:
         """What the kernels need to know of it."""
-        return ground(self)
+        return ground(self, self.hours)
 
     def pieces(self) -> list[Any]:
         """Its many parts, to be let go of one by one."""

@@ -16,7 +16,7 @@ from engine.sense.arithmetic import Bools, Floats, Ints, wrap
 _FINEST = 24  # cells of 2.4 m
 _LAST = 2**62
 MIX = np.int64(-7046029254386353131)
-_SLOT = np.dtype([("key", np.int64), ("start", np.int32), ("stop", np.int32)])
+SLOT = np.dtype([("key", np.int64), ("start", np.int32), ("stop", np.int32)])
 
 
 class BoxIndex:
@@ -94,11 +94,11 @@ class BoxIndex:
         """By what a distance from the middle is multiplied to be ±1 at the sides of the box: across, up."""
         return self._boxes[:, 2], self._boxes[:, 3]
 
-    def parts(self) -> tuple[Any, ...]:
+    def parts(self) -> tuple[Any, Ints, Ints]:
         """Cells by their hash, open addressing (``stop`` 0: none), where among the members its own are; members,
         levels."""
         keys = self._keys[:-1]
-        slots = np.zeros(1 << max(2 * len(keys), 2).bit_length(), _SLOT)
+        slots = np.zeros(1 << max(2 * len(keys), 2).bit_length(), SLOT)
         pending, at = np.arange(len(keys)), mixed(keys) & (len(slots) - 1)
         stops = np.append(self._starts, len(self._members))[1:]
         while len(pending):

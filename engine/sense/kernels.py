@@ -1,228 +1,311 @@
-"""The columns' work in loops over signals, compiled by numba where that is installed (``herenow[fast]``).
+"""All that signals and time do to devices, in loops compiled by numba (``herenow[fast]``): the same as ``single``, bit
+for bit. What is rare (hours, grown shapes, reports, crossings) is left to it. Only ``fast`` imports this.
 
-Memory is slow to answer and can be asked many things at once: so ``sweep`` goes in steps, each over many signals and
-with few branches, and asks for what it will read a little later (``ahead``). Only ``fast`` imports this.
+What a call needs lies in a ``CONTEXT``, by address: to hand over one array is cheaper than to hand over twenty, and
+most calls are of few signals.
 """
 
 import math
-from typing import Any
+from struct import Struct
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba.np.numpy_support import carray
 
 from engine.loops import jit
-from engine.sense.columns import HELD, NEVER, NONE, STATE
+from engine.peek import pointer
+from engine.sense.columns import NEVER, NONE, Devices, Stays
 from engine.sense.depths import GRID
-from engine.sense.index import MIX as _MIX
-from engine.sense.kernel_judge import HALF, WIDEST, ahead, bound, judge, scales, wrap
-from engine.sense.measuring import PLANE
+from engine.sense.ground import GROUND, ROUND, Ground
+from engine.sense.index import MIX, SLOT
+from engine.sense.kernel_judge import scales, wrap
+from engine.sense.kernel_stays import LIMITS, MINE, MOST, TOLD, apply, put, run_until, taken
+from engine.sense.kernel_sweep import DUE, LATE, LEFT, MAX_ACCURACY, QUIET, SILENCE, TOGETHER, precise, sweep
 from engine.sense.stops import USEFUL, WITHIN
-from engine.sense.verdict import INSIDE, OUTSIDE
+from engine.sense.verdict import KNOWN
 
-QUIET, STIRRED, UNCLEAR = 0, 1, 2  # what a signal may do; unclear: what its fix says must be asked anew
-TOGETHER = 128  # signals of which each step is done before the next
-LINE = 64  # bytes that memory brings at once
-_FENCE = (1 << STATE) - 1
+_DEVICE, _STAY, _KNOWNS = Devices.row(), Stays.row(), len(KNOWN)
+_ARRAYS = (  # by address, and how many there are of each
+    "devices", "stays", "knowns", "dwells", "fences", "rounds", "slots", "members", "levels", "bounds", "chains",
+    "scale", "edges", "wide", "small", "before", "pairs", "seen", "told", "left", "spare", "spare_seen", "armed",
+    "armed_due",
+)  # fmt: skip
+_COUNTS = (
+    "at", "tellings", "lefts", "spares", "arms", "late",  # how far it is, and how much of each there is by now
+    "size", "free", "ready",  # rows of stays: in use, the first that is free, and made ready
+    "wanted",  # room, where there was too little
+    "width", "travelled",  # of ``dwells``; whether all that is stirred is left
+)  # fmt: skip
+CALL = Struct("=d10q")  # what changes with each call: ``soon`` and the first of the counts
+CONTEXT = np.dtype(
+    [
+        ("soon", np.float64),  # when the next timer runs out
+        *((name, np.int64) for name in _COUNTS),
+        ("limits", np.dtype((np.float64, (LIMITS,)))),
+        *((field, np.int64) for name in _ARRAYS for field in (name, f"n_{name}")),
+    ]
+)
+DONE, MORE_PAIRS, MORE_TOLD, MORE_STAYS = range(4)  # how a call ends: done, or wanting more room
 _SQUARE = WITHIN * WITHIN
 
 
 @jit
-def _span(key: Any, slots: Any) -> tuple[int, int]:
-    """Where the members of a cell begin and end."""
-    mask, mixed = len(slots) - 1, np.int64(key) * _MIX
-    slot = (mixed ^ (mixed >> 29)) & mask
-    while slots[slot].stop:
-        if slots[slot].key == key:
-            return slots[slot].start, slots[slot].stop
-        slot = (slot + 1) & mask
-    return 0, 0
+def _floats(address: int, count: int) -> Any:
+    return carray(pointer(address), (count,), np.float64)
 
 
 @jit
-def _clocks(
-    first: int,
-    last: int,
-    rows: Any,
-    at: Any,
-    lon: Any,
-    accuracy: Any,
-    devices: Any,
-    limits: Any,
-    marks: Any,
-    asked: Any,
-) -> int:
-    """What signals may do by the time that passes, into ``marks``; those whose fixes are to be judged, into
-    ``asked``, and how many."""
-    count, start, width = 0, devices.ctypes.data, devices.itemsize
-    for k in range(first, last):
-        later = start + rows[min(k + 12, last - 1)] * width
-        ahead(later)
-        ahead(later + LINE)
-        own, now = devices[rows[k]], at[k]
-        unclear = (own.count > HELD) | (own.live & (own.heard + limits[6] <= now))
-        mark = UNCLEAR if unclear else STIRRED if own.timer <= now else QUIET
-        marks[k] = mark if now >= own.at else QUIET
-        asked[count] = k
-        count += (now >= own.at) & (not unclear) & (lon[k] == lon[k]) & (accuracy[k] <= limits[7])
-    return count
+def _ints(address: int, rows: int, width: int) -> Any:
+    return carray(pointer(address), (rows, width), np.int64)
+
+
+class _World(NamedTuple):
+    """What a call is about, by the addresses of its context."""
+
+    devices: Any
+    stays: Any
+    dwells: Any
+    knowns: Any
+    limits: Any
+    ground: Ground
+    tables: tuple[Any, ...]
+
+
+class _Found(NamedTuple):
+    """Where what is found is put down: see ``CONTEXT``."""
+
+    before: Any
+    pairs: Any
+    seen: Any
+    spare: Any
+    spare_seen: Any
+    told: Any
+    left: Any
+    armed: Any
+    armed_due: Any
+
+
+class _Bench(NamedTuple):
+    """What one device and its stays are worked on with; first pair and what follows it, by signal and pair."""
+
+    mine: Any
+    kept: Any
+    entered: Any
+    modes: Any
+    heads: Any
+    after: Any
 
 
 @jit
-def _cells(asked: Any, count: int, lat: Any, lon: Any, slots: Any, levels: Any, spans: Any) -> int:
-    """The members of the cells in which fixes lie, into ``spans`` (signal, from, to); how many members there are."""
-    total = 0
-    for n in range(len(levels)):
-        level = levels[n]
-        cells = 1 << level
-        fine = cells / 360.0
-        for m in range(count):
-            k, place = asked[m], n * count + m
-            across, up = math.floor((lon[k] + 180.0) * fine) & (cells - 1), math.floor((lat[k] + 90.0) * fine)
-            start, stop = _span((level << 52) | (across << 26) | up, slots)
-            spans[place, 0], spans[place, 1], spans[place, 2] = k, start, stop
-            total += stop - start
-    return total
+def _world(c: Any) -> _World:
+    return _World(
+        carray(pointer(c.devices), (c.n_devices,), _DEVICE),
+        carray(pointer(c.stays), (c.n_stays,), _STAY),
+        carray(pointer(c.dwells), (c.n_dwells, c.width), np.float64),
+        carray(pointer(c.knowns), (_KNOWNS,), np.int64),
+        c.limits,
+        Ground(
+            carray(pointer(c.fences), (c.n_fences,), GROUND),
+            carray(pointer(c.rounds), (c.n_fences,), ROUND),
+            carray(pointer(c.slots), (c.n_slots,), SLOT),
+            carray(pointer(c.members), (c.n_members,), np.int32),
+            carray(pointer(c.levels), (c.n_levels,), np.int64),
+            carray(pointer(c.bounds), (c.n_fences, GRID, GRID), np.int8),
+            _floats(c.chains, c.n_chains),
+        ),
+        (
+            carray(pointer(c.scale), (c.n_scale, 4), np.float64),
+            _floats(c.edges, c.n_edges),
+            _floats(c.wide, c.n_wide),
+            _floats(c.small, c.n_small),
+        ),
+    )
 
 
 @jit
-def _boxed(spans: Any, count: int, lat: Any, lon: Any, fences: Any, members: Any, met: Any, where: Any) -> int:
-    """Pairs of signal and fence in whose box its fix lies, into ``met``, and ``where`` in it; how many."""
-    found, start, width, listed = 0, fences.ctypes.data, fences.itemsize, members.ctypes.data
-    for n in range(count):
-        ahead(listed + spans[min(n + 12, count - 1), 1] * members.itemsize)
-        later = min(n + 6, count - 1)
-        for member in range(spans[later, 1], spans[later, 2]):
-            ahead(start + members[member] * width)
-        k = spans[n, 0]
-        x, y = lon[k], lat[k]
-        for member in range(spans[n, 1], spans[n, 2]):
-            fence = members[member]
-            u = x - fences[fence].lon
-            u = (u - 360.0 * np.rint(u / 360.0)) * fences[fence].across
-            v = (y - fences[fence].lat) * fences[fence].up
-            met[found, 0], met[found, 1] = k, fence
-            where[found, 0], where[found, 1] = u, v
-            found += max(abs(u), abs(v)) <= 1.0
-    return found
+def _found(c: Any) -> _Found:
+    return _Found(
+        carray(pointer(c.before), (c.n_before,), _DEVICE),
+        _ints(c.pairs, c.n_pairs, 4),
+        carray(pointer(c.seen), (c.n_pairs, 4), np.float64),
+        _ints(c.spare, c.n_pairs, 4),
+        carray(pointer(c.spare_seen), (c.n_pairs, 4), np.float64),
+        carray(pointer(c.told), (c.n_told,), TOLD),
+        _ints(c.left, c.n_left, 2),
+        _ints(c.armed, c.n_left, 1),
+        _floats(c.armed_due, c.n_left),
+    )
 
 
 @jit
-def _open(
-    met: Any, where: Any, count: int, rows: Any, lat: Any, accuracy: Any, devices: Any, knowns: Any, limits: Any,
-    ground: Any, tables: Any, squares: Any, stays: Any, pairs: Any, found: int,
-) -> int:  # fmt: skip
-    """Add those of which bounds do not tell enough to ``pairs`` (signal, fence, what is known); how many there are
-    then. ``stays``: which of their stays signals were asked about."""
-    fences, bounds, chains = ground[0], ground[5], ground[6]
-    start = bounds.ctypes.data
-    for n in range(count):
-        later = min(n + 8, count - 1)
-        row = min(int((where[later, 1] + 1.0) * HALF), GRID - 1)
-        ahead(start + (met[later, 1] * GRID + row) * GRID)
-        k, fence = met[n, 0], met[n, 1]
-        held, state = devices[rows[k]].held, -1
-        for slot in range(HELD):
-            if held[slot] & _FENCE == fence:
-                state = held[slot] >> STATE
-                stays[k] |= 1 << slot
-        known = knowns[state] if state >= 0 else OUTSIDE
-        sigma = accuracy[k] * limits[8]
-        plane = abs(lat[k]) <= PLANE
-        surely = bound(fences[fence], fence, where[n, 0], where[n, 1], plane, bounds, chains, tables[0], squares)
-        away, deep = surely < -(sigma * limits[3]), surely > sigma * limits[5]
-        if found < len(pairs):
-            pairs[found, 0], pairs[found, 1], pairs[found, 2] = k, fence, known
-        found += not ((known == OUTSIDE) & away | (known == INSIDE) & deep)
-    return found
-
-
-@jit
-def _left(asked: Any, count: int, rows: Any, devices: Any, knowns: Any, stays: Any, pairs: Any, found: int) -> int:
-    """Add stays in fences whose box does not hold the fix."""
-    for m in range(count):
-        k = asked[m]
-        own = devices[rows[k]]
-        for slot in range(own.count):
-            if not stays[k] >> slot & 1:
-                if found < len(pairs):
-                    held = own.held[slot]
-                    pairs[found, 0], pairs[found, 1], pairs[found, 2] = k, held & _FENCE, knowns[held >> STATE]
-                found += 1
-    return found
-
-
-@jit
-def sweep(
-    rows: Any, at: Any, lat: Any, lon: Any, accuracy: Any, devices: Any, knowns: Any, limits: Any, ground: Any,
-    tables: Any, marks: Any, pairs: Any, seen: Any,
-) -> int:  # fmt: skip
-    """Which signals may do something (``marks``), and of which fences (``pairs``: signal, fence, what is known, and
-    what ``judge`` found, with ``seen``), and how many pairs that is; more than there is room for: to be asked again
-    with more room."""
-    fences, rounds, slots, members, levels, _, chains = ground
-    found, squares, stays = 0, np.empty(WIDEST), np.zeros(len(rows), np.uint8)
-    asked, spans = np.empty(TOGETHER + 1, np.int64), np.empty((TOGETHER * len(levels), 3), np.int64)
-    for first in range(0, len(rows), TOGETHER):
-        last = min(first + TOGETHER, len(rows))
-        count = _clocks(first, last, rows, at, lon, accuracy, devices, limits, marks, asked)
-        total = _cells(asked, count, lat, lon, slots, levels, spans)
-        met, where = np.empty((total + 1, 2), np.int64), np.empty((total + 1, 2))
-        boxed = _boxed(spans, count * len(levels), lat, lon, fences, members, met, where)
-        found = _open(
-            met, where, boxed, rows, lat, accuracy, devices, knowns, limits, ground, tables, squares, stays, pairs,
-            found,
-        )  # fmt: skip
-        found = _left(asked, count, rows, devices, knowns, stays, pairs, found)
-    told = min(found, len(pairs))
-    for n in range(told):
-        later = fences[pairs[min(n + 3, told - 1), 1]]
-        for vertex in range(0, 2 * later.width + 2, LINE // 8):
-            ahead(chains.ctypes.data + (later.first + vertex) * 8)
-        k, fence = pairs[n, 0], pairs[n, 1]
-        sigma, (east, north) = accuracy[k] * limits[8], scales(lat[k], tables[0])
-        pairs[n, 3] = judge(
-            pairs[n, 2], lon[k], lat[k], sigma, east, north, fences[fence], rounds[fence], limits, chains, tables,
-            squares, seen, n,
-        )  # fmt: skip
-        if pairs[n, 3] > 0:
-            marks[k] = STIRRED
-    return found
-
-
-@jit
-def settle(
-    rows: Any, at: Any, received: Any, lat: Any, lon: Any, accuracy: Any, given: Any, devices: Any, limits: Any,
-    scale: Any, skip: Any, soon: float, armed: Any,
-) -> int:  # fmt: skip
-    """Move on the clocks and places of devices, but for signals to ``skip``; rows to be armed sooner, and how many.
-    ``given``: accuracy as told, speed, heading, altitude, battery; ``accuracy``: as taken."""
-    count = 0
+def _previous(rows: Any, previous: Any) -> None:
+    """For each signal the one before it of the same device; NONE where it is the first."""
+    size = 4
+    while size < 2 * len(rows):
+        size *= 2
+    slots = np.full(size, NONE, np.int64)
     for k in range(len(rows)):
-        own = devices[rows[k]]
-        now = at[k]
-        if skip[k] or now < own.at:
-            continue
-        own.at, own.received = now, received[k]
-        battery = given[4, k]
-        if battery == battery:
-            own.battery = battery
-        x, y = lon[k], lat[k]
-        if x == x:
-            if accuracy[k] <= limits[7]:
-                own.heard, own.placed = now, True
-            if accuracy[k] <= USEFUL:
-                _stand(own, now, x, y, limits[6], scale)
-            own.fixed, own.lat, own.lon = now, y, x
-            own.accuracy, own.speed, own.heading, own.altitude = given[0, k], given[1, k], given[2, k], given[3, k]
-        if own.head != NONE:
-            timer = own.timer
-            if own.live:
-                timer = min(timer, own.heard + limits[6])
-            if timer < np.inf:
-                due = timer - own.at + own.received
-                if due < soon or math.floor(min(due, float(NEVER))) < own.queued:
-                    armed[count] = rows[k]
-                    count += 1
-    return count
+        slot = ((np.int64(rows[k]) * MIX) >> 40) & (size - 1)
+        while slots[slot] != NONE and rows[slots[slot]] != rows[k]:
+            slot = (slot + 1) & (size - 1)
+        previous[k] = slots[slot]
+        slots[slot] = k
+
+
+@jit
+def advance(context: Any, rows: Any, numbers: Any, received: Any, forced: Any) -> Any:
+    """Apply signals from ``at`` on, all but those ``forced`` to be left (none where that is empty) and what comes after
+    them of the same device; how it ends. Signals go together as long as each is of another device."""
+    c, total = context[0], len(rows)
+    world, found = _world(c), _found(c)
+    previous, gone = np.full(total, NONE, np.int64), np.zeros(total, np.bool_)
+    if total > 1:
+        _previous(rows, previous)
+    for n in range(c.lefts):
+        gone[found.left[n, 0]] = True
+    bench = _Bench(
+        np.empty(MOST, MINE), np.empty(MOST, np.int64), np.empty(MOST, TOLD), np.empty(TOGETHER, np.uint8),
+        np.empty(TOGETHER, np.int64), np.empty(len(found.pairs), np.int64),
+    )  # fmt: skip
+    first = c.at
+    while first < total:
+        last = first
+        while last < min(first + TOGETHER, total) and previous[last] < first:
+            asked = len(forced) > 0 and forced[last]
+            behind = previous[last] != NONE and gone[previous[last]]
+            bench.modes[last - first] = LEFT if asked or behind else QUIET
+            last += 1
+        count = sweep(
+            first, last, rows, numbers, world.devices, world.knowns, world.limits, world.ground, world.tables,
+            found.before, bench.modes, found.pairs, found.seen,
+        )  # fmt: skip
+        wanting = _wanting(c, count, first, last, rows, world, found, bench)
+        if wanting != DONE:
+            return wanting
+        _link(count, first, last, found, bench)
+        for k in range(first, last):
+            gone[k] = not _one(c, k, first, rows, numbers, received, world, found, bench)
+        first = last
+        c.at = first
+    return DONE
+
+
+@jit
+def _wanting(c: Any, count: int, first: int, last: int, rows: Any, world: _World, found: _Found, bench: _Bench) -> int:
+    """Whether there is room for whatever comes of so many pairs; else of what there is to be more, and how much."""
+    c.wanted = count
+    if c.spares + count > len(found.pairs):
+        c.wanted += c.spares
+        return MORE_PAIRS
+    if c.size + count > c.ready:
+        return MORE_STAYS
+    c.wanted += c.tellings + count
+    for k in range(first, last):
+        if bench.modes[k - first] == DUE:
+            c.wanted += world.devices[rows[k]].count * (c.width + 3)
+    return MORE_TOLD if c.wanted > len(found.told) else DONE
+
+
+@jit
+def _link(count: int, first: int, last: int, found: _Found, bench: _Bench) -> None:
+    """Chain the pairs of each signal that may change something, in fence order."""
+    pairs, heads, after = found.pairs, bench.heads, bench.after
+    heads[: last - first] = NONE
+    for n in range(count):
+        if pairs[n, 3] != 0:
+            k = pairs[n, 0] - first
+            if heads[k] == NONE or pairs[heads[k], 1] > pairs[n, 1]:
+                after[n], heads[k] = heads[k], n
+            else:
+                one = heads[k]
+                while after[one] != NONE and pairs[after[one], 1] < pairs[n, 1]:
+                    one = after[one]
+                after[n], after[one] = after[one], n
+
+
+@jit
+def _plain(own: Any, pair: int, world: _World, found: _Found, bench: _Bench) -> Any:
+    """Whether what stirs a device is for the kernels."""
+    fences, count, row = world.ground.fences, own.count, own.head
+    while row != NONE:
+        if fences[world.stays[row].fence].timed:
+            return False
+        row = world.stays[row].next
+    while pair != NONE:
+        if found.pairs[pair, 3] < 0 or fences[found.pairs[pair, 1]].timed:
+            return False
+        pair, count = bench.after[pair], count + 1
+    return count <= MOST
+
+
+@jit
+def _leave(c: Any, k: int, pair: int, judged: bool, found: _Found, bench: _Bench) -> None:
+    """Leave a signal, with what was found out about it."""
+    found.left[c.lefts, 0], found.left[c.lefts, 1] = k, judged
+    c.lefts += 1
+    while pair != NONE:
+        for n in range(4):
+            found.spare[c.spares, n], found.spare_seen[c.spares, n] = found.pairs[pair, n], found.seen[pair, n]
+        c.spares += 1
+        pair = bench.after[pair]
+
+
+@jit
+def _one(
+    c: Any, k: int, first: int, rows: Any, numbers: Any, received: Any, world: _World, found: _Found, bench: _Bench
+) -> bool:
+    """Apply a signal; False where it is left."""
+    own, mode, pair = world.devices[rows[k]], bench.modes[k - first], bench.heads[k - first]
+    if mode == LATE:
+        c.late += 1
+        return True
+    stirred = mode == DUE or pair != NONE
+    if mode == LEFT or (stirred and (c.travelled != 0 or not _plain(own, pair, world, found, bench))):
+        _leave(c, k, pair, mode != LEFT, found, bench)
+        return False
+    now, usable = numbers[0, k], numbers[1, k] == numbers[1, k]
+    usable = usable and precise(numbers[3, k], world.limits) <= world.limits[MAX_ACCURACY]
+    if stirred:
+        _stir(c, own, k, now, received[k], usable, mode == DUE, pair, world, found, bench)
+    own.at, own.received = now, received[k]
+    if usable:
+        own.heard, own.placed = now, True
+    _place(own, k, numbers, world.limits, world.tables[0])
+    _arm(c, own, rows[k], world.limits, found)
+    return True
+
+
+@jit
+def _stir(
+    c: Any, own: Any, k: int, now: float, received: float, usable: bool, due: bool, pair: int, world: _World,
+    found: _Found, bench: _Bench,
+) -> None:  # fmt: skip
+    """Fire the timers of a device that are due, and let it have what its fix says."""
+    mine, kept, limits, dwells, told = bench.mine, bench.kept, world.limits, world.dwells, found.told
+    was = taken(own, world.stays, mine, kept)
+    count, place = was, c.tellings
+    if due:
+        count, place = run_until(own, mine, count, now, k, limits, dwells, told, place)
+    if usable:
+        count, place = apply(
+            own, mine, count, now, k, pair, found.pairs, bench.after, found.seen, limits, dwells, told, place,
+            bench.entered,
+        )  # fmt: skip
+    c.tellings = place
+    c.size, c.free = put(own, mine, count, kept, was, world.stays, c.size, c.free, limits, dwells)
+
+
+@jit
+def _place(own: Any, k: int, numbers: Any, limits: Any, scale: Any) -> None:
+    """Take over the position and the battery."""
+    now, lat, lon, battery = numbers[0, k], numbers[1, k], numbers[2, k], numbers[7, k]
+    if battery == battery:
+        own.battery = battery
+    if lat == lat:
+        if precise(numbers[3, k], limits) <= USEFUL:
+            _stand(own, now, lon, lat, limits[SILENCE], scale)
+        own.fixed, own.lat, own.lon, own.accuracy = now, lat, lon, numbers[3, k]
+        own.speed, own.heading, own.altitude = numbers[4, k], numbers[5, k], numbers[6, k]
 
 
 @jit
@@ -234,3 +317,16 @@ def _stand(own: Any, now: float, lon: float, lat: float, silence: float, scale: 
             own.still = now - own.stand_since
             return
     own.stand_lat, own.stand_lon, own.stand_since, own.still = lat, lon, now, 0.0
+
+
+@jit
+def _arm(c: Any, own: Any, row: int, limits: Any, found: _Found) -> None:
+    """Note a device whose timer comes sooner than it is looked at, or than the next one."""
+    if own.head == NONE:
+        return
+    timer = min(own.timer, own.heard + limits[SILENCE]) if own.live else own.timer
+    if timer < np.inf:
+        due = timer - own.at + own.received
+        if due < c.soon or math.floor(min(due, float(NEVER))) < own.queued:
+            found.armed[c.arms, 0], found.armed_due[c.arms] = row, due
+            c.arms += 1

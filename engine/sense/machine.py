@@ -31,6 +31,7 @@ STATE_NAMES = {
     UNKNOWN: "unknown",
     CLOSED: "closed",
 }
+KINDS: tuple[TransitionKind, ...] = ("enter", "exit", "dwell", "lost", "resumed", "ended")  # by number, in columns
 _DWELL, _EXIT, _CLOSE, _ENTER, _LOST, _OPEN = range(6)
 
 

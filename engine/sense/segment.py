@@ -11,7 +11,6 @@ from engine.model.signals import Signals
 from engine.sense.approaching import Marked
 from engine.sense.arithmetic import Bools, Ints, wrap
 from engine.sense.columns import HELD, NONE, STATE, Devices, packed
-from engine.sense.fast import Swift, Told, judged
 from engine.sense.fixes import Fixes
 from engine.sense.machine import Evidence
 from engine.sense.single import PLACE, Single
@@ -74,13 +73,11 @@ class Segment:
 
     def stirred(self, devices: Devices, single: Single) -> Bools:
         """Signals that need the state machine: all of every device to which anything may happen."""
-        self._devices = devices
-        marks, unclear, found = self._columns(single) if single.swift is None else self._swept(single.swift, single)
+        marks, unclear, found = self._columns(single)
         for k, fence, evidence in found:
             self._seen.setdefault(k, {})[fence] = evidence
         marks[list(self._seen)] = True
-        if single.travelled and len(self.index):
-            marks[self.index[self._travelled(devices, single)]] = True
+        marks |= self.travelled(devices, single)
         marks &= ~self.late
         marks[self.reported] = True
         marks[self.tangled] = True
@@ -88,7 +85,7 @@ class Segment:
         self._unclear = unclear | self.again
         return marks
 
-    def _columns(self, single: Single) -> tuple[Bools, Bools, list[Told]]:
+    def _columns(self, single: Single) -> tuple[Bools, Bools, list[tuple[int, int, Evidence]]]:
         """Signals that timers stir, those of which it is not clear what their fixes say, and what the others say."""
         own = self.own
         unclear = own["heard"] + self.policy.silence <= self.at
@@ -96,12 +93,12 @@ class Segment:
         unclear |= own["count"] > HELD
         return unclear | (own["timer"] <= self.at), unclear, self._evidence(single.judge)
 
-    def _swept(self, swift: Swift, single: Single) -> tuple[Bools, Bools, list[Told]]:
-        """The same by the kernels."""
-        flags = np.empty(self.size, np.uint8)
-        place = self.lat, self.lon, self.precise
-        found, left = swift.sweep(self.rows, self.at, *place, self._devices, flags)
-        return flags > 0, flags > 1, found + judged(left, *place, single.judge)
+    def travelled(self, devices: Devices, single: Single) -> Bools:
+        """Signals by which a device may have crossed a fence or come near one."""
+        marks = np.zeros(self.size, np.bool_)
+        if single.travelled and len(self.index):
+            marks[self.index[self._travelled(devices, single)]] = True
+        return marks
 
     def _evidence(self, judge: Judge) -> list[tuple[int, int, Evidence]]:
         """What the fixes say of fences that could change something, stays being as they were before the segment."""
@@ -157,12 +154,8 @@ class Segment:
             found.append(single.approaches.stirred(self.fixes, speed, owner[there], marked))
         return np.concatenate(found)
 
-    def settle(self, devices: Devices, skip: Bools, swift: Swift | None, soon: float) -> Ints:
-        """Move on the clocks and places of devices, but for signals to ``skip``; rows whose timers may come
-        sooner (``soon``: than the next one)."""
-        if swift is not None:
-            columns = self.received, self.lat, self.lon, self.precise, self.given, devices
-            return swift.settle(self.rows, self.at, *columns, skip | self.late, soon)
+    def settle(self, devices: Devices, skip: Bools) -> Ints:
+        """Move on the clocks and places of devices, but for signals to ``skip``; rows whose timers may come sooner."""
         keep = ~(self.late | skip)
         whole = bool(keep.all())
         index = keep.nonzero()[0]

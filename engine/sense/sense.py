@@ -3,7 +3,7 @@ something does."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from engine.model.pieces import pieces
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal, Transition
 from engine.model.signals import FEW, Signals
-from engine.sense import endings
+from engine.sense import endings, fast
 from engine.sense.arithmetic import Bools, Ints
 from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, unpack
 from engine.sense.fences import FenceSet
@@ -22,10 +22,12 @@ from engine.sense.names import Names
 from engine.sense.positions import SHOWN, Past, position_of
 from engine.sense.segment import Segment
 from engine.sense.shelf import Shelf
-from engine.sense.single import Single
+from engine.sense.single import FAR, Single
+from engine.sense.swift import Givers, Swept, Swift, evidence, transitions
 
-VERSION = 3
-_BEFORE = 2  # the names of devices as a list
+VERSION = 4
+_LISTED = 3  # the rows of stays that are free in a list
+_BEFORE = 2  # and the names of devices too
 MANY = 500  # devices from which visits that end with their fences are taken off in columns
 
 
@@ -42,6 +44,7 @@ class Sense:
         self._devices, self._stays, self._marks = Devices(), Stays(), Marks()
         self._shelf = Shelf(self._devices, self._stays, self._marks)
         self._single = Single(self._shelf, self.fences, policy)
+        self._swift, self._givers = fast.swift(self.fences, policy), Givers(self._devices, self._single)
         self._past: Past | None = None
         self._endings = endings.Endings()
         self.faults: list[tuple[int, str, Exception]] = []  # what failed: record, device ("": columns), why
@@ -55,8 +58,40 @@ class Sense:
     def advance(self, signals: Sequence[Signal], received: Sequence[float]) -> list[Transition]:
         """Apply consecutive signals (``received``: journal time of each). Transitions come in record order; ``record``
         is the index into ``signals``."""
+        if self._swift is not None and len(signals):
+            return self._by_kernels(self._swift, signals, received)
         if len(signals) <= FEW or self.policy.enter_probability <= 0.5:
             return self._one_by_one(signals, received)
+        return self._in_columns(signals, received)
+
+    def _by_kernels(self, swift: Swift, signals: Sequence[Signal], received: Sequence[float]) -> list[Transition]:
+        """All at once, but what is rare."""
+        try:
+            given = self._givers.of(signals, received)
+        except Exception as error:  # nothing is changed yet
+            self._failed(-1, "", error)
+            return self._one_by_one(signals, received)
+        single, queue = self._single, self._shelf.queue
+        swept = swift.advance(given, self._devices, self._stays, queue.soonest())
+        self._past = Past(signals, self.policy, given.rows, swept.before)
+        single.late += swept.late
+        if swept.arms:
+            queue.arm(*swept.armed)
+        out = self._told(swept, given.rows, signals) if swept.tellings else []
+        if swept.lefts:
+            seen = evidence(swept, given, single.judge)
+            for k, judged in swept.left:
+                known = seen.get(k, {}) if judged else None
+                self._apply(int(given.rows[k]), signals[k], received[k], k, out, known)
+            out.sort(key=attrgetter("record"))
+        return out
+
+    def _told(self, swept: Swept, rows: Ints, signals: Sequence[Signal]) -> list[Transition]:
+        out = transitions(swept, rows, self._devices.names, self.fences.ids)
+        return [self._single.shown(t, signals[t.record]) if t.metres and abs(t.metres) > FAR else t for t in out]
+
+    def _in_columns(self, signals: Sequence[Signal], received: Sequence[float]) -> list[Transition]:
+        """What changes nothing all at once, the rest one by one."""
         try:
             segment = Segment(Signals.of(signals), received, self._devices, self.policy)
             stirred = segment.stirred(self._devices, self._single)
@@ -65,9 +100,8 @@ class Sense:
             return self._one_by_one(signals, received)
         self._past = Past(signals, self.policy, segment.rows, segment.own)
         self._single.late += int(np.count_nonzero(segment.late & ~stirred))
-        again, swift, out = segment.again, self._single.swift, list[Transition]()
-        alone = stirred & again if swift is not None else again  # one by one, their places too
-        moving: list[int] = (stirred | alone & ~segment.late).nonzero()[0].tolist()
+        again, out = segment.again, list[Transition]()
+        moving: list[int] = (stirred | again & ~segment.late).nonzero()[0].tolist()
         if isinstance(signals, Signals):
             signals.each(moving)  # at once: they are asked for one by one now, and again by who is told of them
         for k in moving:
@@ -75,10 +109,10 @@ class Sense:
             if not self._apply(int(segment.rows[k]), signals[k], received[k], k, out, seen, bool(again[k])):
                 segment.late[k] = True  # what failed moves nothing
         try:
-            self._arm(segment.settle(self._devices, alone, swift, self._shelf.queue.soonest()))
+            self._arm(segment.settle(self._devices, again))
         except Exception as error:
             self._failed(-1, "", error)
-            for k in (~(segment.late | alone)).nonzero()[0].tolist():
+            for k in (~(segment.late | again)).nonzero()[0].tolist():
                 if stirred[k]:
                     self._single._place(int(segment.rows[k]), signals[k])
                 else:
@@ -182,9 +216,9 @@ class Sense:
             many, touched = touched & ~one_by_one, one_by_one
         changed = [self._shelf.take(row) for row in touched.nonzero()[0].tolist()]
         try:
-            self._single.bind(fences, policy)
+            self._bind(fences, policy)
         except Exception:  # all is as it was
-            self._single.bind(old, self.policy)
+            self._bind(old, self.policy)
             raise
         if many.any():
             over = many[owner] & gone[fence]
@@ -218,7 +252,11 @@ class Sense:
 
     def hasten(self) -> None:
         """Go by the kernels, if they were loaded meanwhile."""
-        self._single.bind(self.fences, self.policy)
+        self._bind(self.fences, self.policy)
+
+    def _bind(self, fences: FenceSet, policy: SensePolicy) -> None:
+        self._single.bind(fences, policy)
+        self._swift = fast.swift(fences, policy)
 
     def _having(self, owner: Ints, wanted: Bools) -> Bools:
         """Devices (by row) with a stay that is wanted (``owner``: of each stay)."""
@@ -327,7 +365,7 @@ class Sense:
     def load(cls, blob: bytes | memoryview, policy: SensePolicy, fences: FenceSet) -> "Sense":
         """The inverse of ``dump``, under the fences and policy in force then; ValueError on another format."""
         dump = unpack(blob)
-        if dump.version not in (VERSION, _BEFORE):
+        if dump.version not in (VERSION, _LISTED, _BEFORE):
             raise ValueError(f"a checkpoint of sense, format {dump.version}: this build reads {VERSION}")
         sense = cls(policy)
         devices, stays, marks = sense._devices, sense._stays, sense._marks
@@ -337,11 +375,11 @@ class Sense:
         else:
             devices.names = Names.load(**dump.names)
         stays.restore(dump.stays)
-        stays.free = dump.free
         marks.restore(dump.marks)
-        marks.free = dump.free_marks
+        stays.hold_free(dump.free)
+        marks.hold_free(dump.free_marks)
         sense.fences = fences
-        sense._single.bind(fences, policy)
+        sense._bind(fences, policy)
         sense._single.late, sense._single.strange = dump.late, dump.strange
         if dump.endings is not None:
             sense._endings.load(dump.endings)

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from engine.model.release import SensePolicy
 from engine.model.signal import Reported, Signal, Transition
-from engine.sense import fast
 from engine.sense.approaching import Approaches
 from engine.sense.columns import HELD, NONE, STATE
 from engine.sense.crossing import Way, Ways
@@ -19,7 +18,7 @@ from engine.sense.stops import COLUMNS, Stand
 from engine.sense.verdict import EITHER, INSIDE, OUTSIDE, Fix, Judge
 
 PLACE = ("lat", "lon", "accuracy", "speed", "heading", "altitude")
-_FAR = 2000.0  # metres beyond which the plane's distance is not good enough to tell
+FAR = 2000.0  # metres beyond which the plane's distance is not good enough to tell
 _NAN = math.nan
 
 
@@ -35,7 +34,7 @@ class Single:
     def bind(self, fences: FenceSet, policy: SensePolicy) -> None:
         """Sense by other fences or another policy from here on."""
         self.fences, self.policy = fences, policy
-        self.judge, self.swift = Judge(fences, policy), fast.swift(fences, policy)
+        self.judge = Judge(fences, policy)
         self.machine = Machine(policy, fences.ids, fences.dwells, fences.hours, fences.silent)
         self.ways, self.approaches = Ways(fences, self.judge), Approaches(fences, self.judge)
         self.travelled = bool(fences.crossed or fences.approached)
@@ -107,7 +106,7 @@ class Single:
         if way is not None and self.fences.crossed:
             out += self._crossed(device, way, seen, record)
         for transition in self.machine.apply(device, signal.at, seen, first, record):
-            out.append(self._shown(transition, signal))
+            out.append(self.shown(transition, signal))
         if travelled and self.fences.approached:
             out += self._approached(device, way, signal, first, record)
         device.placed = device.placed or usable
@@ -173,13 +172,6 @@ class Single:
 
     def _look(self, row: int, device: Device | None, fix: Fix) -> dict[int, Evidence]:
         """What the fix says of every fence about which it could change something."""
-        if device is None and self.swift is not None and self.judge.limits.enter > 0.5:
-            told, left = self.swift.look(row, fix, self.shelf.devices)
-            seen = {fence: evidence for _, fence, evidence in told}
-            for _, fence, state in left:
-                if (evidence := self.judge.one(fix, fence, state if state <= INSIDE else EITHER)) is not None:
-                    seen[fence] = evidence
-            return seen
         known = {}
         if device is not None:
             known = {stay.fence: INSIDE if stay.state in PLAIN else EITHER for stay in device.stays}
@@ -217,10 +209,10 @@ class Single:
         seen[fence] = Evidence(report.kind != "exit", report.kind == "exit", told=True)
         return True
 
-    def _shown(self, transition: Transition, signal: Signal) -> Transition:
+    def shown(self, transition: Transition, signal: Signal) -> Transition:
         """A distance as a transition tells it: from afar the exact one, None where there is no border."""
         metres = transition.metres
-        if metres is None or (abs(metres) <= _FAR and abs(signal.lat or 0.0) <= PLANE):
+        if metres is None or (abs(metres) <= FAR and abs(signal.lat or 0.0) <= PLANE):
             return transition
         fence = self.fences.find(transition.fence)
         metres = self.fences.metres(fence, self._fix(signal).column(), 0)

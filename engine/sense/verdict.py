@@ -94,7 +94,7 @@ class Judge:
     """Verdicts under one policy and one set of fences."""
 
     def __init__(self, fences: FenceSet, policy: SensePolicy) -> None:
-        self.fences, self.limits = fences, Thresholds(policy)
+        self.fences, self.policy, self.limits = fences, policy, Thresholds(policy)
         self._kind = fences._kind.data
         self._grow, self._radius = fences._grow.data, fences._radius.data
         self._seam = fences._seam.data

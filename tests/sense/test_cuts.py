@@ -154,3 +154,22 @@ def test_who_else_is_in_the_batch_does_not_matter():
 def test_a_blob_of_another_format_is_refused():
     with pytest.raises(ValueError, match="format 99"):
         Sense.load(msgspec.msgpack.encode({"version": 99}), SensePolicy(), FenceSet.compile([]))
+
+
+def test_a_checkpoint_that_lists_its_free_rows_is_read(circle, town):
+    """As written before they hung together: they are used again, last freed first, and no stay is lost."""
+    here = town([circle(), circle("yard", offset=5000.0)])
+    for k, place in enumerate([0.0, 0.0, 5000.0, 5000.0]):
+        here.at(k, place, device=f"d{k}")
+    for k in (0, 2):
+        here.at(10.0 + k, 1000.0, device=f"d{k}")
+    parts = msgspec.msgpack.decode(here.sense.dump())
+    assert parts["version"] == 4
+    rows = len(parts["stays"]["fence"]) // 4
+    old = parts | {"version": 3, "free": [2, 0], "free_marks": []}
+    sense = Sense.load(msgspec.msgpack.encode(old), here.policy, here.fences)
+    here.sense = sense
+    here.at(20.0, 0.0, device="d0")
+    here.at(21.0, 0.0, device="d2")
+    assert [here.state(f"d{k}") for k in range(4)] == [{"cafe": "inside"}] * 3 + [{"yard": "inside"}]
+    assert len(msgspec.msgpack.decode(sense.dump())["stays"]["fence"]) // 4 == rows == 4

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine.model.release import SensePolicy
-from engine.sense import FenceSet, fast
-from engine.sense.columns import Devices
+from engine.model.signal import Signal
+from engine.sense import FenceSet, Sense, fast
 from engine.sense.fixes import Fixes
 from engine.sense.verdict import OUTSIDE, Fix, Judge, Pairs
 from tests.sense.test_roads import fences
@@ -41,11 +41,11 @@ def by_kernels(compiled: FenceSet, fixes: Fixes) -> None:
         patch.setattr(fast, "kernels", None)
         patch.setattr(FenceSet, "grounded", False)
         fast.load()
-        swift, devices = fast.swift(compiled, SensePolicy()), Devices()
-    assert swift is not None
-    count = len(fixes.lon)
-    rows, marks = devices.rows([f"d{k}" for k in range(count)]), np.zeros(count, np.uint8)
-    swift.sweep(rows, np.zeros(count), fixes.lat, fixes.lon, np.full(count, 5.0), devices, marks)
+        sense = Sense(SensePolicy())
+        sense.use(compiled, sense.policy)
+    places = zip(fixes.lat.tolist(), fixes.lon.tolist(), strict=True)
+    signals = [Signal(f"d{k}", 0.0, k, lat=lat, lon=lon, accuracy=5.0) for k, (lat, lon) in enumerate(places)]
+    sense.advance(signals, [0.0] * len(signals))
 
 
 @pytest.mark.parametrize("learn", [by_columns, one_by_one, by_kernels])

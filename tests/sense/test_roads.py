@@ -112,12 +112,78 @@ WANTS = {"crosses": {"0-03", "0-07", "0-11"}, "approaches": {"0-05": (-90.0, 150
 def test_compiled_kernels_sense_what_columns_and_single_signals_sense(seed, policy, wants, kernels):
     swift = play(seed, policy, 0, wants), play(seed, policy, 10**9, wants)
     # nothing is compiled but at load: nobody waits for it later
-    assert [len(kernel.signatures) for kernel in (kernels.sweep, kernels.settle)] == [1, 1]
+    assert len(kernels.advance.signatures) == 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast, "kernels", None)
         plain = play(seed, policy, 0, wants), play(seed, policy, 10**9, wants)
     assert len([one for one in plain[0][0] if hasattr(one, "kind")]) > 30
     assert [road == plain[0] for road in (*swift, *plain)] == [True] * 4
+
+
+def town(rng: random.Random) -> FenceSet:
+    """Fences that the kernels need no help with, with dwells of several lengths."""
+    found = []
+    for k in range(14):
+        x, y, dwell = LON + rng.gauss(0, 0.002), LAT + rng.gauss(0, 0.0015), rng.choice([(), (45.0,), (20.0, 300.0)])
+        size = rng.choice([40.0, 90.0, 200.0])
+        shape = Circle(x, y, size) if k % 3 else Polygons(((star(rng, x, y, size, 11),),))
+        found.append(Fence(f"{k:02}", shape, dwell=dwell))
+    return FenceSet.compile(found)
+
+
+def stroll(seed: int, steps: int) -> list[tuple[Signal, float]]:
+    """Signals of twelve devices in one town: walks, waits, long silences, bad fixes, wrong clocks, events."""
+    rng, now, made = random.Random(seed), 1_000_000.0, []
+    places = {device: [0.0, 0.0] for device in range(12)}
+    for key in range(steps):
+        now += rng.choice([0.0, 0.5, 0.5, 3.0, 3.0, 30.0] + [900.0] * (rng.random() < 0.1))
+        place = places[device := rng.randrange(12)]
+        place[:] = [0.96 * (part + rng.gauss(0, 0.0006)) for part in place]
+        fix = {"lat": LAT + place[0], "lon": LON + place[1], "accuracy": rng.choice([None, 0.0, 4.0, 15.0, 40.0, 4e3])}
+        if rng.random() < 0.05:
+            fix = {"event": "open", "battery": rng.random()}
+        at = now - rng.choice([0.0, 0.0, 0.0, 2.0, 90.0]) + (500.0 if device == 3 else 0.0)
+        made.append((Signal(f"d{device}", at, key, speed=rng.choice([None, 1.25]), **fix), now))
+    return made
+
+
+TOWN_POLICIES = [
+    SensePolicy(min_outside=20.0),
+    SensePolicy(min_inside=8.0, min_outside=15.0, silence=200.0, resume_within=400.0),
+    SensePolicy(min_outside=0.0, silence=120.0, resume_within=100.0, default_accuracy=0.0),
+    SensePolicy(enter_probability=0.55, exit_probability=0.6, min_outside=0.0),
+]
+
+
+@pytest.mark.parametrize("policy", TOWN_POLICIES)
+@pytest.mark.parametrize("seed", range(6))
+def test_the_kernels_leave_each_device_as_single_signals_do_to_the_last_bit(seed, policy, kernels):
+    """Clocks, places, stays, timers, even the rows they lie in; whatever goes together, ticks in between."""
+    compiled, journal, rng = town(random.Random(seed)), stroll(seed, 2400), random.Random(seed)
+    swift, law = Sense(policy), Sense(policy)
+    with pytest.MonkeyPatch.context() as patch:
+        swift.use(compiled, policy)
+        patch.setattr(fast, "kernels", None)
+        law.use(compiled, policy)
+        patch.setattr("engine.sense.sense.FEW", 10**9)
+        told, at = 0, 0
+        while at < len(journal):
+            part = journal[at : (at := at + rng.choice([1, 2, 9, 40, 300]))]
+            both = [sense.advance([s for s, _ in part], [now for _, now in part]) for sense in (swift, law)]
+            assert both[0] == both[1]
+            assert swift.dump() == law.dump()
+            assert swift.tick(part[-1][1]) == law.tick(part[-1][1])
+            assert swift.next_due() == law.next_due()
+            told += len(both[0])
+    assert told > 200
+    assert swift.faults == law.faults == []
+
+
+def test_no_signals_are_nothing_to_the_kernels(kernels):
+    sense = Sense(SensePolicy())
+    sense.use(town(random.Random(1)), SensePolicy())
+    assert sense.advance([], []) == []
+    assert sense.faults == []
 
 
 def test_the_kernels_ask_for_more_room_when_one_place_is_in_many_fences(kernels):
