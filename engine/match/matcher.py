@@ -77,7 +77,7 @@ class Matcher:
         self._usual: dict[Wish, Wakers[Woken]] = wakers(rules, initial=False)
         ignoring = any(trigger.initial == "ignore" for rule in rules for trigger in on_transitions(rule))
         self._initial = wakers(rules, initial=True) if ignoring else self._usual
-        self._there = _nowhere()
+        self._look_anew()
 
     @classmethod
     def compile(cls, release: Release, fences: Iterable[Fence] | None = None) -> "Matcher":
@@ -95,7 +95,8 @@ class Matcher:
         if any(places.ids(target) != meant for target, meant in self._meant.items()):
             return type(self)(self._release, places.fences.listed)
         other = copy(self)
-        other._places, other._there = places, _nowhere()
+        other._places = places
+        other._look_anew()
         rules = [compiled.rule for compiled in self.rules]
         other.dwells = dwells(rules, places)
         other.crosses, other.approaches = crosses(rules, places), approaches(rules, places)
@@ -108,8 +109,8 @@ class Matcher:
     def woken(self, what: Cause | Transition, initial: bool = False) -> Sequence[CompiledRule]:
         """The rules that a cause wakes, or a transition as one, by rule id. ``initial``: the device's first fix ever
         was already inside."""
-        there = self._there.get(what.kind)
-        if there is None or initial:
+        there = (self._there_at_first if initial else self._there).get(what.kind)
+        if there is None:
             if isinstance(what, Cause) and what.kind == "event":
                 return self._events.get(what.event or "", ())
             return self._asked(what, initial)
@@ -130,6 +131,11 @@ class Matcher:
         if found is None:
             found = waiting.known[key] = tuple(self.rules[n] for n in waiting.numbers(fence))
         return found
+
+    def _look_anew(self) -> None:
+        """Forget whom an enter or exit of each fence wakes; of first fixes apart only where a rule ignores those."""
+        self._there = _nowhere()
+        self._there_at_first = self._there if self._initial is self._usual else _nowhere()
 
     def meant(self, target: Target) -> tuple[str, ...]:
         """The ids of the fences that a target means now, run-time ones too."""

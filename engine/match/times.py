@@ -72,7 +72,7 @@ def compile_local_time(condition: LocalTime) -> Node:
 
     def look(s: Situation) -> Seen:
         local = datetime.fromtimestamp(s.now, s.zone)
-        saw = f"{_DAYS[local.weekday()]} {local:%H:%M} {s.zone.key}"
+        saw = f"{_DAYS[local.weekday()]} {_clock(local.hour * 60 + local.minute)} {s.zone.key}"
         if times.dated or but.dated:
             saw = f"{local:%Y-%m-%d} {saw}"
         free = partial(_turns, times, but, within, s.now, s.zone)

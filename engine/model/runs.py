@@ -14,7 +14,6 @@ from engine.model.signals import FEW, NUMBERS, Lines, More, Signals
 
 Run = Sequence[Record]
 _SINGLES = 32  # records that came one by one for which columns do not pay
-SENSED = (Signal, Signals)
 
 
 class Runs(Sequence[Record]):
@@ -83,14 +82,14 @@ def together(parts: Iterable[Run]) -> Run:
     items = (item for part in parts for item in items_of(part))
     return _one(
         joined(cast(list[Signal | Signals], list(group))) if alike else cast(list[Record], list(group))
-        for alike, group in groupby(items, key=lambda item: type(item) in SENSED)
+        for alike, group in groupby(items, key=lambda item: type(item) is Signal or type(item) is Signals)
     )
 
 
 def items_of(records: Run) -> Iterator[Record | Signals]:
     """Records, with signals in columns as one."""
     for run in runs(records):
-        if isinstance(run, Signals):
+        if type(run) is Signals:
             yield run
         else:
             yield from run
@@ -98,8 +97,10 @@ def items_of(records: Run) -> Iterator[Record | Signals]:
 
 def joined(items: Sequence[Signal | Signals]) -> Sequence[Signal]:
     """Signals one after the other: in columns, or a list where they are few."""
-    if sum(len(item) if isinstance(item, Signals) else 1 for item in items) <= FEW:
-        return [signal for item in items for signal in (item if isinstance(item, Signals) else (item,))]
+    if len(items) <= FEW and all(type(item) is Signal for item in items):
+        return cast(list[Signal], items)
+    if sum(len(item) if type(item) is Signals else 1 for item in items) <= FEW:
+        return [signal for item in items for signal in (item if type(item) is Signals else (item,))]
     found: list[Signals] = []
     for columns, group in groupby(items, key=lambda item: type(item) is Signals):
         same = list(group)

@@ -4,7 +4,7 @@ import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast, overload
+from typing import Any, cast, final, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,7 @@ class Lines:
         return self._joined
 
 
+@final
 class Signals(Sequence[Signal]):
     """Signals by column: the names of ``devices``; ``keys``; ``numbers``, a row for each of ``NUMBERS``, NaN for None;
     ``ids``, "" for None, None where no signal has one; ``more``, by index, of those that have any. As a sequence it
@@ -154,15 +155,15 @@ class Signals(Sequence[Signal]):
 
     def each(self, some: list[int]) -> list[Signal]:
         """Those at these places; they are kept, for who asks about one asks again."""
-        names, ids, more = self.names.list, self.ids.list if self.ids else None, self.more
-        rows = zip(some, self.keys[some].tolist(), self.numbers[:, some].T.tolist(), strict=True)
-        made = []
-        for k, key, (at, *rest) in rows:
-            numbers = [None if value != value else value for value in rest]
-            row = names[k], at, key, *numbers
-            made.append(_signal(row, more.get(k, _NOTHING), ids[k] if ids else ""))
-        self._made.update(zip(some, made, strict=True))
-        return made
+        made = self._made
+        if fresh := [k for k in some if k not in made]:
+            names, ids, more = self.names.list, self.ids.list if self.ids else None, self.more
+            rows = zip(fresh, self.keys[fresh].tolist(), self.numbers[:, fresh].T.tolist(), strict=True)
+            for k, key, (at, *rest) in rows:
+                numbers = [None if value != value else value for value in rest]
+                row = names[k], at, key, *numbers
+                made[k] = _signal(row, more.get(k, _NOTHING), ids[k] if ids else "")
+        return [made[k] for k in some]
 
     def __iter__(self) -> Iterator[Signal]:
         columns = [
@@ -202,7 +203,7 @@ def _signal(row: tuple[Any, ...], more: More, id: str) -> Signal:
 def telling(signals: Sequence[Signal]) -> set[int]:
     """Places of signals that say more than where a device is: an event, context, a person."""
     some: Iterable[tuple[int, Signal | More]]
-    some = signals.more.items() if isinstance(signals, Signals) else enumerate(signals)
+    some = signals.more.items() if type(signals) is Signals else enumerate(signals)
     return {k for k, s in some if s.event is not None or s.context is not None or s.person is not None}
 
 

@@ -33,7 +33,7 @@ from engine.model.record import (
     ScheduleDue,
     Tick,
 )
-from engine.model.runs import SENSED, items_of, joined
+from engine.model.runs import items_of, joined
 from engine.model.signal import Signal, Transition
 from engine.model.signals import Signals, telling
 from engine.pipeline import causes, force, profiles
@@ -97,9 +97,9 @@ class Core:
         times: list[float] = []
         for frame in frames:
             for record in items_of(frame.records):
-                if isinstance(record, SENSED):
+                if type(record) is Signal or type(record) is Signals:
                     signals.append(record)
-                    times += [frame.received] * (len(record) if isinstance(record, Signals) else 1)
+                    times += [frame.received] * (len(record) if type(record) is Signals else 1)
                     continue
                 if signals:
                     self._signals(joined(signals), times, fx)
@@ -167,23 +167,36 @@ class Core:
     def _signals(self, signals: Sequence[Signal], times: list[float], fx: Effects) -> None:
         """A run of signals: sensed in columns, then told in record order to whoever has something to do with them."""
         transitions = self.sense.advance(signals, times)
-        lost, attempt = self.faults.sensed(self.sense, times), self.faults.attempt
-        by_record = {i: list(group) for i, group in groupby(transitions, key=attrgetter("record"))}
-        told, woken = telling(signals), self.compiled.matcher.woken
-        for i in sorted(told.union(by_record).difference(lost)):
+        lost, heard = self.faults.sensed(self.sense, times), telling(signals)
+        if not transitions and not heard:  # so it is with most
+            return
+        by_record: dict[int, list[Transition]] = {}
+        woken = self.compiled.matcher.woken
+        for t in transitions:
+            by_record.setdefault(t.record, []).append(t)
+            if woken(t, t.initial):
+                heard.add(t.record)
+        if isinstance(signals, Signals):
+            signals.each(sorted(heard))  # at once: they are asked for one by one now
+        for i in sorted(heard.union(by_record).difference(lost)):
             fired, now = by_record.get(i, []), times[i]
-            # most of what is sensed wakes nobody: nobody will look at the signal
-            signal = signals[i] if i in told or any(woken(t, t.initial) for t in fired) else None
-            if signal is not None and signal.person is not None and signal.device not in self.state.links:
-                attempt("link", signal.device, now, self._link, signal.device, signal.person, fx)
-            overdue = [t for t in fired if t.due is not None]
-            for _, due in groupby(overdue, key=attrgetter("at")):
-                self._sensed(list(due), None, i - 0.5, now, fx)  # before this one came
-            if signal is not None and signal.context is not None:
-                attempt("context", signal.device, now, stick, self.state, signal.device, signal.context, signal.at)
-            fresh = [t for t in fired if t.due is None] if overdue else fired
-            if fresh or signal is not None:
-                self._sensed(fresh, signal, i, now, fx)
+            if i in heard:
+                self._heard(signals[i], fired, i, now, fx)
+            else:  # it wakes nobody: nobody will look at the signal, and nothing competes
+                for t in fired:
+                    self.faults.attempt("cause", t.device, now, self.note, t, now, fx)
+
+    def _heard(self, signal: Signal, fired: list[Transition], i: int, now: float, fx: Effects) -> None:
+        """A signal that says more than where a device is, or wakes a rule; what was overdue comes before it."""
+        attempt = self.faults.attempt
+        if signal.person is not None and signal.device not in self.state.links:
+            attempt("link", signal.device, now, self._link, signal.device, signal.person, fx)
+        overdue = [t for t in fired if t.due is not None]
+        for _, due in groupby(overdue, key=attrgetter("at")):
+            self._sensed(list(due), None, i - 0.5, now, fx)
+        if signal.context is not None:
+            attempt("context", signal.device, now, stick, self.state, signal.device, signal.context, signal.at)
+        self._sensed([t for t in fired if t.due is None] if overdue else fired, signal, i, now, fx)
 
     def _link(self, device: str, person: str, fx: Effects) -> None:
         profiles.link(self.state, device, person)
@@ -310,8 +323,11 @@ class Core:
 
     def _where(self, device: str, index: float, person: Person, fence: Fence | None) -> Where:
         """Where a device is, as of that record, and by which clock it is seen there."""
-        position, project = self.sense.position(device, index), self.compiled.release.policy.decide.time_zone
-        return position, resolve_zone(person.profile.time_zone, fence, project, causes.point(position))[0]
+        position, told = self.sense.position(device, index), person.profile.time_zone
+        if fence is not None and not told:
+            return position, self.world.zone(fence)
+        project = self.compiled.release.policy.decide.time_zone
+        return position, resolve_zone(told, fence, project, causes.point(position))[0]
 
     # ------------------------------------------------------------------ decide and compose
 

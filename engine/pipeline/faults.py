@@ -59,7 +59,7 @@ class Faults:
             self._fresh.append((stage, what, error))
 
     def attempt(
-        self, stage: str, what: str, now: float, call: Callable[P, None], *args: P.args, **more: P.kwargs
+        self, stage: str, what: str, now: float, call: Callable[P, object], *args: P.args, **more: P.kwargs
     ) -> None:
         """Make one call; where it fails, that is noted."""
         try:

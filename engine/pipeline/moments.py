@@ -20,6 +20,7 @@ from engine.pipeline.versions import Compiled
 from engine.pipeline.world import CoreWorld, nest
 
 ROOTS = ("profile", "person", "device", "event", "context", "global", "fence", "offer")  # of names in templates
+_TRACED = tuple(name for name in Signal.__struct_fields__ if name not in ("key", "reported", "person"))
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -173,7 +174,4 @@ def _signal_trace(signal: Signal | None) -> dict[str, Any]:
     """What the device said, where a signal was the cause."""
     if signal is None:
         return {}
-    told = {
-        name: getattr(signal, name) for name in Signal.__struct_fields__ if name not in ("key", "reported", "person")
-    }
-    return {"signal": {name: value for name, value in told.items() if value is not None}}
+    return {"signal": {name: value for name in _TRACED if (value := getattr(signal, name)) is not None}}

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from math import inf
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from engine.decide import resolve_zone
 from engine.model.fence import Fence
 from engine.model.record import ContextChange
 from engine.model.rule import Segment
@@ -15,6 +17,7 @@ STICKY_SECONDS = 1800.0
 MAX_STICKY_KEYS = 64
 FORGOTTEN_AFTER = 86400.0  # seconds beyond that: signals of that day may still come late
 LOOKED_AT = 64  # devices whose context is looked at with each tick
+MAX_ZONES = 65_536  # geofences whose time zone is remembered
 MAX_FACTS = 1000  # of one fence; beyond that those that are stale soonest make room
 
 
@@ -24,6 +27,17 @@ class CoreWorld:
     def __init__(self, state: CoreState, compiled: Compiled) -> None:
         self._state = state
         self._compiled = compiled
+        self._zones: dict[str, ZoneInfo] = {}
+
+    def zone(self, fence: Fence) -> ZoneInfo:
+        """By whose clock those live in a geofence who have none of their own."""
+        zone = self._zones.get(fence.id)
+        if zone is None:
+            if len(self._zones) >= MAX_ZONES:
+                self._zones.clear()
+            project = self._compiled.release.policy.decide.time_zone
+            zone = self._zones[fence.id] = resolve_zone(None, fence, project)[0]
+        return zone
 
     def fence(self, id: str) -> Fence | None:
         found: Fence | None = self._compiled.fences.fences.get(id)

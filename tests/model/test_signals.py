@@ -186,3 +186,10 @@ def test_columns_can_be_written_to_by_compiled_loops():
         assert signals.numbers.flags.c_contiguous
         assert signals.numbers.flags.writeable
         assert signals.numbers.dtype == np.float64
+
+
+def test_a_signal_is_made_once_however_often_it_is_asked_for() -> None:
+    columns = Signals.of([Signal(f"d{k}", 1.5, k, 48.0, 2.0) for k in range(20)])
+    first = columns[3]
+    assert columns.each([2, 3])[1] is first
+    assert columns[2] is columns[2]
