@@ -203,16 +203,19 @@ class EmbeddedStore(Store):
                 problem = f"this commit follows record {previous}, but {database.get_committed(sql)} is committed."
                 raise StoreError(problem, str(self.folder), "Reload the state and go on from there.", retry=False)
             seqs = moments.insert(sql, effects.moments)
-            outbox.insert(sql, effects.notifications)
+            # Where nothing can stop them between here and ``begin_send``, rows begin as they are written.
+            free = bool(ids) and not (effects.cancels or effects.holds) and outbox.unhindered(sql)
+            begun = outbox.insert(sql, effects.notifications, frozenset(ids if free else ()), now)
             outbox.settle(sql, effects.settled)
             for cancel in effects.cancels:
                 later = effects.notifications[cancel.before :] if cancel.before is not None else []
                 outbox.cancel(sql, cancel, [n.id for n in later])
             for hold in effects.holds:
                 outbox.switch(sql, hold)
-            begun = outbox.begin_send(sql, ids, now) if ids else []
+            rest = [id for id in ids if id not in begun]
+            begun.update((row.notification.id, row) for row in outbox.begin_send(sql, rest, now))
         self._committed = offset
-        return seqs, begun
+        return seqs, [begun[id] for id in dict.fromkeys(ids) if id in begun]
 
     async def committed(self, partition: int) -> int:
         self._check(partition)

@@ -6,7 +6,7 @@ waits for the interpreter lock, which a busy event loop holds.
 # ruff: noqa: S608 (only names of our own columns are put into statements; values are bound)
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -26,6 +26,9 @@ _ROW = "body, status, attempts, due, reason, detail"
 _HELD = """EXISTS (SELECT 1 FROM holds WHERE scope = 'all' OR (scope = 'rule' AND id = outbox.rule)
     OR (scope = 'channel' AND id = outbox.channel) OR (scope = 'geofence' AND id = outbox.fence))"""
 
+_INSERT = """INSERT INTO outbox (id, moment, channel, rule, person, device, fence, purpose, at, not_before, deadline,
+    expires, status, due, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+
 _SETTLE = "UPDATE outbox SET status = ?, attempts = ?, due = ?, reason = ?, detail = ?"
 _UNSETTLED = " WHERE id = ? AND status NOT IN ('sent', 'cancelled')"
 
@@ -43,18 +46,27 @@ def _row(columns: Columns) -> OutboxRow:
 # ------------------------------------------------------------------ effects
 
 
-def insert(sql: sqlite3.Connection, notifications: Sequence[Notification]) -> None:
-    """New waiting rows, due at ``not_before``; those whose id exists are left as they are."""
-    sql.executemany(
-        "INSERT INTO outbox (id, moment, channel, rule, person, device, fence, purpose, at, not_before, deadline,"
-        " expires, due, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        map(_columns, notifications),
-    )
+def insert(
+    sql: sqlite3.Connection, notifications: Sequence[Notification], ids: Collection[str], now: float
+) -> dict[str, OutboxRow]:
+    """New waiting rows, due at ``not_before``; those whose id exists are left as they are. New ones of ``ids`` whose
+    time it is are ``sending`` from the start, as if ``begin_send`` took them at once; by id."""
+    begun: dict[str, OutboxRow] = {}
+    for n in notifications:
+        begins = n.id in ids and n.not_before <= now < min(n.deadline, n.expires)
+        if sql.execute(_INSERT, _columns(n, "sending" if begins else "waiting")).rowcount == 1 and begins:
+            begun[n.id] = OutboxRow(n, "sending", due=n.not_before)
+    return begun
 
 
-def _columns(n: Notification) -> tuple[Any, ...]:
+def _columns(n: Notification, status: OutboxStatus) -> tuple[Any, ...]:
     about = (n.id, n.moment, n.channel, n.rule, n.person, n.device, n.cause.fence, n.purpose, n.cause.at)
-    return (*about, n.not_before, n.deadline, n.expires, n.not_before, _encode(n))
+    return (*about, n.not_before, n.deadline, n.expires, status, n.not_before, _encode(n))
+
+
+def unhindered(sql: sqlite3.Connection) -> bool:
+    """No switch is on."""
+    return sql.execute("SELECT 1 FROM holds LIMIT 1").fetchone() is None
 
 
 def settle(sql: sqlite3.Connection, settled: Sequence[Settle]) -> None:

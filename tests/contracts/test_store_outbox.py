@@ -378,6 +378,29 @@ async def test_a_commit_begins_nothing_before_its_time_and_buries_what_is_out_of
     assert await standing(store, "night") == ("dead", "QUIET_HOURS")
 
 
+async def test_what_begins_with_a_commit_stands_as_if_it_had_begun_by_itself(store, make):
+    alone, together = make.notification("n1"), make.notification("n2")
+    await make.waiting(store, alone)
+    _, begun = await made(store, make, Effects(notifications=[together]), ["n2", "n1"])
+    assert names(begun) == ["n2", "n1"]
+    for row in begun:
+        kept = await store.row(row.notification.id)
+        assert (kept.notification, kept.status, kept.attempts, kept.due) == (row.notification, "sending", 0, row.due)
+        assert (kept.reason, kept.detail) == (row.reason, row.detail) == ("", "")
+    assert names(await store.sending()) == ["n1", "n2"]
+    assert await store.next_due() is None
+
+
+@pytest.mark.parametrize("hold", [Hold("all", "", True), Hold("channel", "push", True)])
+async def test_a_commit_begins_nothing_that_a_switch_held_before(store, make, hold):
+    await made(store, make, Effects(holds=[hold]), [])
+    row = make.notification("n1", channel="push")
+    _, begun = await made(store, make, Effects(notifications=[row, make.notification("n2", channel="sms")]), ["n1"])
+    assert begun == []
+    assert (await standing(store, "n1"))[0] == "waiting"
+    assert (await standing(store, "n2"))[0] == "waiting"
+
+
 async def test_a_refused_commit_begins_nothing(store, make):
     await make.waiting(store, make.notification("n1"))
     frame = await store.append(0, [make.signal(1)], 1000.0)
