@@ -18,11 +18,7 @@ _OUTPUT = re.compile(
     + r")((?:\.[a-z_][a-z0-9_]{0,60}){1,8}) ?(\| ?default: ?(?:'[^'{}\\]{0,200}'|\"[^\"{}\\]{0,200}\") ?)?\}\}"
 )
 _BRACES = re.compile(r"[{}%]{2}")
-# Words that mean something to Liquid, also as a part of a name.
-_ITS_OWN = {
-    *("size", "first", "last", "and", "or", "not", "if", "else", "true", "false", "nil", "null", "empty", "blank"),
-    *("contains", "in", "with", "as", "for", "limit", "offset", "reversed", "cols", "continue"),
-}
+_ITS_OWN = {"size", "first", "last"}  # which Liquid answers where there is no such name
 _MOST = 16  # outputs of a template that is filled in here,
 _LONGEST = 250  # and letters of a value: so few that no bound is near
 

@@ -20,6 +20,13 @@ ROOTS = ("profile", "fence", "device", "event", "context", "person", "offer", "g
 _OPENS = re.compile(r"\{\{|\{%")
 _TAG = re.compile(r"-?\s*(#|\w*)")
 _LATER = ("include", "render")
+_INSIDE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+# Words of Liquid's own, which it does not take for a part of a name where they follow a dot.
+_WORDS = (
+    "true|false|nil|null|empty|blank|and|or|contains|not|in|offset|limit|reversed|cols|continue|with|for|as|if|else"
+    "|required"
+)
+_NAMED_SO = re.compile(rf"""'[^']*'|"[^"]*"|(?<!\.)\.({_WORDS})(?![\w?-])""")
 
 
 @lru_cache(maxsize=8192)  # a release is checked, then compiled; the next one differs in little
@@ -33,6 +40,7 @@ def parse(source: str) -> Template:
     if size > MAX_SOURCE_BYTES:
         raise TooMuch(f"The template is longer than {MAX_SOURCE_BYTES} bytes.", fix="Shorten it.")
     _scan(source)
+    source = _INSIDE.sub(_quoted, source)
     try:
         template = cast(Template, ENVIRONMENT.from_string(source))
     except LiquidError as error:
@@ -91,6 +99,11 @@ def _check_tag(inside: str, place: str) -> None:
     if name not in TAG_NAMES:
         fix = _likely(name, TAG_NAMES) or "Known are if, unless, case, for, assign, capture and comment."
         raise TemplateError(f"{place}: there is no tag '{name}'.", fix=fix)
+
+
+def _quoted(inside: re.Match[str]) -> str:
+    """``profile.limit`` as ``profile['limit']``: what somebody calls a field may be a word of Liquid's own."""
+    return _NAMED_SO.sub(lambda found: f"['{found[1]}']" if found[1] else found[0], inside[0])
 
 
 # ------------------------------------------------------------------ after the parser

@@ -29,6 +29,26 @@ def test_every_field_of_a_message_is_a_template(compose: Compose) -> None:
     )
 
 
+WORDS = "and as blank cols contains continue else empty false for if in limit nil not null offset or required reversed"
+
+
+@pytest.mark.parametrize("word", [*WORDS.split(), "true", "with", "upcase", "size", "first", "last", "default"])
+def test_a_name_may_be_a_word_of_the_template_language(title: Title, word: str) -> None:
+    profile = {word: 3, "plan": {word: {"x": ["a", "b"]}}}
+    assert title(f"{{{{ profile.{word} }}}}", profile=profile) == "3"
+    for source, text in (
+        ("{% if profile.WORD > 2 %}{{ profile.WORD | plus: 1 }}{% endif %}", "4"),
+        ("{% for x in profile.plan.WORD.x limit: 1 %}{{ x }}{% endfor %}", "a"),
+    ):
+        assert title(source.replace("WORD", word), profile=profile) == text
+
+
+def test_an_unknown_name_that_is_a_word_of_the_template_language_is_named_like_any_other(title: Title) -> None:
+    with pytest.raises(TemplateError, match=r"profile\.limit is unknown"):
+        title("{{ profile.limit }}")
+    assert title("{{ profile.limit | default: 'see profile.if' }}") == "see profile.if"
+
+
 def test_text_is_not_escaped_as_html(title: Title) -> None:
     assert title("{{ profile.x }} & <b>", profile={"x": "<Ada & Co>"}) == "<Ada & Co> & <b>"
 

@@ -57,7 +57,7 @@ def test_what_most_messages_are_is_filled_in_here() -> None:
 
 
 def test_what_is_out_of_the_ordinary_is_left_to_liquid() -> None:
-    for source in ("{{ profile.limit }}", "{{{ profile.name }}", "{{ profile.tags.first }}", "{{ now }}"):
+    for source in ("{{ profile.size }}", "{{{ profile.name }}", "{{ profile.tags.first }}", "{{ now }}"):
         assert simple(source) is None
     template = simple("{{ profile.name }}")
     assert template is not None
