@@ -1,24 +1,48 @@
 """The command tree, and what every command shares: how errors are told and how the process ends."""
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
 import engine
-from engine.cli.checking import check, schema
-from engine.cli.fences import fences
-from engine.cli.files import doctor, keys
-from engine.cli.questions import preview, why
-from engine.cli.releases import release
-from engine.cli.replays import replay
-from engine.cli.running import send_test, serve, simulate
-from engine.cli.testing import test
+from engine.author.collector import paused
 from engine.errors import AuthorError, HerenowError
+
+# Where each command is; read when it is asked for: each takes others, and a server is not to wait for all.
+COMMANDS = {
+    "serve": "running",
+    "check": "checking",
+    "test": "testing",
+    "preview": "questions",
+    "send-test": "running",
+    "simulate": "running",
+    "why": "questions",
+    "replay": "replays",
+    "release": "releases",
+    "fences": "fences",
+    "keys": "files",
+    "doctor": "files",
+    "schema": "checking",
+}
 
 
 class Herenow(click.Group):
     """Exit codes: 0 fine, 1 found something, 2 wrong use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, by name."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        with paused():
+            module = import_module(f"engine.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -37,6 +61,3 @@ class Herenow(click.Group):
 def main() -> None:
     """Location-aware sense-and-respond: the right message, for the right person, here and now."""
 
-
-for command in (serve, check, test, preview, send_test, simulate, why, replay, release, fences, keys, doctor, schema):
-    main.add_command(command)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from engine.author.collector import paused
 from engine.cli.shared import config_option, configured, format_option, print_json, run, server_options, server_url
 from engine.clock import SimulatedClock, SystemClock
 from engine.errors import HerenowError
@@ -27,10 +28,11 @@ def serve(config_path: str | None, sandbox: bool, host: str | None, port: int | 
       herenow serve --sandbox
       herenow serve --config config.toml
     """
-    from msgspec.structs import replace
+    with paused():
+        from msgspec.structs import replace
 
-    from engine import app
-    from engine.cli.logs import set_up_logs
+        from engine import app
+        from engine.cli.logs import set_up_logs
 
     set_up_logs()
     config = configured(config_path)
