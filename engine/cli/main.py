@@ -60,4 +60,3 @@ class Herenow(click.Group):
 @click.version_option(engine.__version__, prog_name="herenow")
 def main() -> None:
     """Location-aware sense-and-respond: the right message, for the right person, here and now."""
-

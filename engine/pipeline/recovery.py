@@ -1,5 +1,6 @@
 """Start: load the newest checkpoint, replay the tail, compare what it says with what was committed."""
 
+import asyncio
 from dataclasses import dataclass
 
 import msgspec
@@ -14,9 +15,9 @@ from engine.model.runs import signals_of
 from engine.pipeline.core import Core
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut, releases_in
-from engine.pipeline.state import decode_checkpoint
+from engine.pipeline.state import CoreState, decode_checkpoint
 from engine.ports import MomentQuery, Store
-from engine.sense import Sense
+from engine.sense import Sense, read_tables
 
 log = structlog.get_logger("herenow.recovery")
 
@@ -53,12 +54,18 @@ async def load(store: Store, releases: Releases, at_most: float | None = None) -
 async def _loaded(releases: Releases, offset: int, blob: bytes) -> Recovered:
     checkpoint = decode_checkpoint(blob)
     state = checkpoint.state
-    await releases.ensure([state.release])
-    await releases.fences.ensure(state.release, state.fences)
+    reading = asyncio.to_thread(read_tables, checkpoint.sense)
+    tables, _ = await asyncio.gather(reading, _compiled(releases, state))  # half of each lets the interpreter go
     core = Core(releases.versions, state)
-    core.sense = Sense.load(checkpoint.sense, core.compiled.release.policy.sense, core.compiled.fences)
+    core.sense = Sense.of(tables, core.compiled.release.policy.sense, core.compiled.fences)
     recent = Recent.load(checkpoint.recent, core.sense.names) if checkpoint.recent else Recent(core.sense.names)
     return Recovered(core, recent, checkpointed=offset, build=checkpoint.build)
+
+
+async def _compiled(releases: Releases, state: CoreState) -> None:
+    """Have what is in force at hand."""
+    await releases.ensure([state.release])
+    await releases.fences.ensure(state.release, state.fences)
 
 
 def _nothing(releases: Releases) -> Recovered:

@@ -5,5 +5,6 @@ from engine.sense.fork import fork
 from engine.sense.names import Names
 from engine.sense.outlines import Columns
 from engine.sense.sense import Sense
+from engine.sense.tables import read_tables
 
-__all__ = ["Columns", "FenceSet", "Names", "Sense", "fork"]
+__all__ = ["Columns", "FenceSet", "Names", "Sense", "fork", "read_tables"]

@@ -6,7 +6,6 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, ClassVar
 
-import msgspec
 import numpy as np
 
 from engine.model.pieces import Column
@@ -323,23 +322,3 @@ def packed(values: Sequence[Any], code: str) -> Any:
 @lru_cache(maxsize=4096)
 def _packer(count: int, code: str) -> Struct:
     return Struct(f"{count}{code}")
-
-
-class Dump(msgspec.Struct):
-    """A checkpoint blob: what ``Sense.pieces`` gave, joined. Columns are views of it."""
-
-    version: int
-    names: dict[str, memoryview] = {}
-    ids: list[str] = []  # the names, as they were dumped once
-    fences: list[str] = []
-    devices: dict[str, memoryview] = {}
-    stays: dict[str, memoryview] = {}
-    free: int | list[int] = -1  # a list: as they were dumped once
-    marks: dict[str, memoryview] = {}
-    free_marks: int | list[int] = -1
-    endings: dict[str, Any] | None = None
-    late: int = 0
-    strange: int = 0
-
-
-unpack = msgspec.msgpack.Decoder(Dump).decode

@@ -15,7 +15,7 @@ from engine.model.signal import Signal, Transition
 from engine.model.signals import FEW, Signals
 from engine.sense import endings, fast
 from engine.sense.arithmetic import Bools, Ints
-from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, unpack
+from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays
 from engine.sense.fences import FenceSet
 from engine.sense.machine import OVER, STATE_NAMES, Device, Evidence, Machine, Stay
 from engine.sense.names import Names
@@ -24,10 +24,8 @@ from engine.sense.segment import Segment
 from engine.sense.shelf import Shelf
 from engine.sense.single import FAR, Single
 from engine.sense.swift import Givers, Swept, Swift, evidence, transitions
+from engine.sense.tables import VERSION, Tables, read_tables
 
-VERSION = 4
-_LISTED = 3  # the rows of stays that are free in a list
-_BEFORE = 2  # and the names of devices too
 MANY = 500  # devices from which visits that end with their fences are taken off in columns
 
 
@@ -38,10 +36,10 @@ class Sense:
     """Every device's place, stays and timers. Signals go through ``advance`` and time through ``tick``, in journal
     order; how signals are cut into segments never shows in what comes out."""
 
-    def __init__(self, policy: SensePolicy) -> None:
+    def __init__(self, policy: SensePolicy, tables: Tables | None = None) -> None:
         self.policy = policy
         self.fences = _NO_FENCES
-        self._devices, self._stays, self._marks = Devices(), Stays(), Marks()
+        self._devices, self._stays, self._marks = tables[:3] if tables else (Devices(), Stays(), Marks())
         self._shelf = Shelf(self._devices, self._stays, self._marks)
         self._single = Single(self._shelf, self.fences, policy)
         self._swift, self._givers = fast.swift(self.fences, policy), Givers(self._devices, self._single)
@@ -364,20 +362,13 @@ class Sense:
     @classmethod
     def load(cls, blob: bytes | memoryview, policy: SensePolicy, fences: FenceSet) -> "Sense":
         """The inverse of ``dump``, under the fences and policy in force then; ValueError on another format."""
-        dump = unpack(blob)
-        if dump.version not in (VERSION, _LISTED, _BEFORE):
-            raise ValueError(f"a checkpoint of sense, format {dump.version}: this build reads {VERSION}")
-        sense = cls(policy)
-        devices, stays, marks = sense._devices, sense._stays, sense._marks
-        devices.restore(dump.devices)
-        if dump.version == _BEFORE:
-            devices.names.rows(dump.ids)
-        else:
-            devices.names = Names.load(**dump.names)
-        stays.restore(dump.stays)
-        marks.restore(dump.marks)
-        stays.hold_free(dump.free)
-        marks.hold_free(dump.free_marks)
+        return cls.of(read_tables(blob), policy, fences)
+
+    @classmethod
+    def of(cls, tables: Tables, policy: SensePolicy, fences: FenceSet) -> "Sense":
+        """The same of a dump whose tables were read already."""
+        sense = cls(policy, tables)
+        devices, stays, marks, dump = tables
         sense.fences = fences
         sense._bind(fences, policy)
         sense._single.late, sense._single.strange = dump.late, dump.strange
