@@ -26,7 +26,8 @@ async def outcome(task: "asyncio.Task[Result]", channel: str, within: float, ide
     A call cut off may have reached the far side: it is repeated only where that is harmless (``idempotent``).
     """
     try:
-        await asyncio.wait({task}, timeout=within)
+        if not task.done():
+            await asyncio.wait({task}, timeout=within)
     except asyncio.CancelledError:
         task.cancel()
         raise

@@ -1,7 +1,9 @@
-"""What the runner tells the metrics after each step; the core itself only counts."""
+"""What the runner tells the metrics; the core itself only counts."""
+
+from collections.abc import Sequence
 
 from engine.measure.metrics import Metrics, raise_to
-from engine.model.moment import Effects
+from engine.model.moment import Moment
 from engine.pipeline.core import Core
 
 
@@ -16,12 +18,15 @@ class Meters:
         self._late = core.sense.late()
         self._faults: dict[str, int] = {}
 
-    def stepped(self, core: Core, effects: Effects, now: float) -> None:
-        """After a step whose effects are committed; ``now`` is the clock's."""
+    def decided(self, moments: Sequence[Moment], now: float) -> None:
+        """After a step whose moments are committed; ``now`` is the clock's."""
+        for moment in moments:
+            self._metrics.moments.labels(str(moment.decision.verdict), str(moment.decision.reason)).inc()
+            self._metrics.latency.observe(max(0.0, now - moment.at))
+
+    def stands(self, core: Core, queued: int, committed: int) -> None:
+        """All else, asked for at each scrape."""
         metrics = self._metrics
-        for moment in effects.moments:
-            metrics.moments.labels(str(moment.decision.verdict), str(moment.decision.reason)).inc()
-            metrics.latency.observe(max(0.0, now - moment.at))
         raise_to(metrics.misses, self._misses, core.misses)
         raise_to(metrics.errors, self._faults, core.faults.counts)
         raise_to(metrics.transitions, self._transitions, core.transitions)
@@ -34,10 +39,7 @@ class Meters:
         if late > self._late:
             metrics.signals.labels("late").inc(late - self._late)
             self._late = late
-
-    def stands(self, core: Core, queued: int, committed: int) -> None:
-        """Gauges, asked for at each scrape."""
-        self._metrics.queue_depth.set(queued)
-        self._metrics.journal_end.set(core.state.offset)
-        self._metrics.journal_committed.set(committed)
-        self._metrics.devices.set(core.sense.devices())
+        metrics.queue_depth.set(queued)
+        metrics.journal_end.set(core.state.offset)
+        metrics.journal_committed.set(committed)
+        metrics.devices.set(core.sense.devices())

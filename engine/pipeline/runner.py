@@ -194,7 +194,7 @@ class Runner:
         return await self._questions.why(self.core.state, device, rule, at, window)
 
     def gauge(self) -> None:
-        """Set the gauges to what is; asked for before a scrape."""
+        """Bring the metrics up to what is; asked for before a scrape."""
         self._meters.stands(self.core, self._queued, self._committed)
 
     def health(self) -> dict[str, Any]:
@@ -375,7 +375,8 @@ class Runner:
             return seqs
 
     def _tell(self, effects: Effects, seqs: list[int]) -> None:
-        self._meters.stepped(self.core, effects, self.clock.now())
+        if effects.moments:
+            self._meters.decided(effects.moments, self.clock.now())
         for seq, moment in zip(seqs, effects.moments, strict=True):
             self.feed.publish("moments", StoredMoment(seq, moment))
         for miss in effects.misses:

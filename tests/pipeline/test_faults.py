@@ -257,6 +257,7 @@ async def test_the_server_goes_on_says_so_and_comes_up_again(
     health = runner.health()
     assert health["ready"]
     assert "Bug at test_faults.py" in health["notes"]["errors"]
+    runner.gauge()
     assert 'herenow_errors_total{stage="rule"} 1.0' in runner.metrics.render().decode()
     await kill(runner)
     again = await start(rules=None)
