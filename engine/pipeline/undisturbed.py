@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SLICE = 100  # fences freed at once: well below a millisecond
 OLDEST = 2  # generation of what has lived long
-OFTEN = (700, 10, 2)  # objects made, and younger collections, per collection: what came since the last one is little
+OFTEN = (700, 5, 1)  # objects made, and younger collections, per collection: what came since the last one is little
 LONG = 0.005  # seconds of a collection, from which on what it went through is not gone through again
 
 
