@@ -25,6 +25,7 @@ from benchmarks.sense import EAST, NORTH, SOUTH, WEST, metro
 from engine.app import Server, open_server
 from engine.author.config import load_config
 from engine.author.outgoing import feature_of
+from engine.pipeline.undisturbed import settled
 
 CONFIG = """
 [server]
@@ -155,7 +156,8 @@ async def main(count: int) -> None:
         (project / "geofences" / "hall.geojson").write_text(json.dumps(HALL))
         (project / "config.toml").write_text(CONFIG)
         async with open_server(load_config(project / "config.toml", {}), {}) as server:
-            await run(server, count)
+            with settled():  # as ``serve`` does
+                await run(server, count)
 
 
 if __name__ == "__main__":

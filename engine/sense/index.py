@@ -34,14 +34,14 @@ class BoxIndex:
         self.lon, self.lat, self.half_width, self.half_height = lon, lat, half_width, half_height
         made = self._made() if made is None else made
         self.levels, self._members = made["levels"], made["members"]
-        self._keys, self._starts, self._counts = made["keys"], made["starts"], made["counts"]
+        self._keys, self._starts = made["keys"], made["starts"]
         cells = (1 << self.levels).astype(np.int64)
         self._scale, self._mask = cells / 360.0, cells - 1
         self._levels: list[int] = self.levels.tolist()
         with np.errstate(divide="ignore"):
             self._boxes = np.column_stack([lon, lat, 1.0 / half_width, 1.0 / half_height])
         flat = self._boxes.ravel()
-        self._views = (self._keys.data, self._starts.data, self._counts.data, self._members.data, flat.data)
+        self._views = (self._keys.data, self._starts.data, self._members.data, flat.data)
 
     def _made(self) -> dict[str, Any]:
         """Which cells hold which fences."""
@@ -54,13 +54,11 @@ class BoxIndex:
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
-        keys, counts = keys[starts], np.diff(starts, append=len(keys))
         return {
             "levels": np.flatnonzero(np.bincount(level)),
             "members": fences[order].astype(np.int32),
-            "keys": np.append(keys, _LAST),  # so that every search ends at a key
-            "starts": starts,
-            "counts": counts,
+            "keys": np.append(keys[starts], _LAST),  # so that every search ends at a key
+            "starts": np.append(starts, len(keys)).astype(np.int32),
         }
 
     def columns(self) -> dict[str, Any]:
@@ -70,7 +68,6 @@ class BoxIndex:
             "members": self._members,
             "keys": self._keys,
             "starts": self._starts,
-            "counts": self._counts,
         }
 
     def _fill(self, live: Ints, level: Ints) -> tuple[Ints, Ints]:
@@ -100,11 +97,11 @@ class BoxIndex:
         keys = self._keys[:-1]
         slots = np.zeros(1 << max(2 * len(keys), 2).bit_length(), SLOT)
         pending, at = np.arange(len(keys)), mixed(keys) & (len(slots) - 1)
-        stops = np.append(self._starts, len(self._members))[1:]
+        starts, stops = self._starts[:-1], self._starts[1:]
         while len(pending):
             free = slots["stop"][at] == 0
             slots["stop"][at[free]], slots["key"][at[free]] = stops[pending[free]], keys[pending[free]]
-            slots["start"][at[free]] = self._starts[pending[free]]
+            slots["start"][at[free]] = starts[pending[free]]
             lost = slots["key"][at] != keys[pending]
             pending, at = pending[lost], (at[lost] + 1) & (len(slots) - 1)
         return slots, self._members, self.levels
@@ -130,9 +127,9 @@ class BoxIndex:
         at = self._keys.searchsorted(keys)
         hit = (self._keys[at] == keys).nonzero()[0]
         at = at[hit]
-        count = self._counts[at]
+        start = self._starts[at].astype(np.int64)
+        count = self._starts[at + 1] - start
         points = np.repeat(hit if len(self.levels) == 1 else hit // len(self.levels), count)
-        start = self._starts[at]
         start -= count.cumsum()
         start += count
         fences = self._members[np.repeat(start, count) + np.arange(len(points))]
@@ -148,7 +145,7 @@ class BoxIndex:
     def one(self, lon: float, lat: float) -> list[tuple[int, float, float]]:
         """``find`` for one point, bit for bit: (fence, across, up)."""
         found = []
-        keys, starts, counts, members, boxes = self._views
+        keys, starts, members, boxes = self._views
         for level in self._levels:
             cells = 1 << level
             scale = cells / 360.0
@@ -157,7 +154,7 @@ class BoxIndex:
             at = bisect_left(keys, key)
             if keys[at] != key:
                 continue
-            for k in range(starts[at], starts[at] + counts[at]):
+            for k in range(starts[at], starts[at + 1]):
                 fence = members[k]
                 u = lon - boxes[4 * fence]
                 u = (u - 360.0 * round(u / 360.0)) * boxes[4 * fence + 2]

@@ -68,7 +68,7 @@ class Outlines:
         self.index = self._indexed(None)
 
     def _indexed(self, made: Columns | None) -> BoxIndex:
-        lon, lat, wide, high = (np.ascontiguousarray(self._box[:, k]) for k in range(4))
+        lon, lat, wide, high = self._box.T
         return BoxIndex(lon, lat, wide, high, made)
 
     def columns(self) -> dict[str, Any]:
