@@ -3,8 +3,9 @@
     python -m benchmarks.recovery [--devices 1000000] [--fences 100000] [--tail 100000]
 
 A process fills a data folder the real way (see ``memory``), writes a checkpoint while signals keep coming, takes a tail
-of further records and dies without a word. Then ``herenow serve`` is started on what it left. ``--keep DIR`` works in
-that folder and leaves it there; where it is filled already only the start is measured.
+of further records and dies without a word. Then ``herenow serve`` is started on what it left, with the bytecode of its
+modules at hand, as of any server that ran before. ``--keep DIR`` works in that folder and leaves it there; where it is
+filled already only the start is measured.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from engine.model.signal import Signal
 from engine.pipeline.runner import Runner
 
 BEAT = 0.001
+ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 async def heartbeat(late: list[float]) -> None:
@@ -95,7 +97,7 @@ async def start(folder: Path) -> None:
     command = [sys.executable, "-m", "engine.cli", "serve", "--config", str(folder / "config.toml")]
     with (folder / "log").open("a") as log:
         began = time.perf_counter()
-        server = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log)
+        server = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log, env=ENVIRON)
         try:
             await ready(port, server, 0.01)
             took, busy = time.perf_counter() - began, cpu(server.pid)
@@ -106,7 +108,7 @@ async def start(folder: Path) -> None:
 
 
 def main() -> None:
-    """Fill in a process of its own, then start twice: what the first start may keep helps the second."""
+    """Fill in a process of its own, then start on what it left."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--devices", type=int, default=1_000_000)
     parser.add_argument("--fences", type=int, default=100_000)
@@ -120,7 +122,9 @@ def main() -> None:
         folder = (args.keep or Path(made)) / "project"
         if not folder.exists():
             given = [f"--{name}={getattr(args, name)}" for name in ("devices", "fences", "tail")]
-            subprocess.run([sys.executable, "-m", "benchmarks.recovery", "--fill", str(folder), *given], check=False)
+            filling = [sys.executable, "-m", "benchmarks.recovery", "--fill", str(folder), *given]
+            subprocess.run(filling, env=ENVIRON, check=False)
+        subprocess.run([sys.executable, "-c", "import engine.app, engine.cli.running"], env=ENVIRON, check=True)
         asyncio.run(start(folder))
 
 
