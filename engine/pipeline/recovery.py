@@ -1,6 +1,7 @@
 """Start: load the newest checkpoint, replay the tail, compare what it says with what was committed."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import msgspec
@@ -10,8 +11,8 @@ from engine.author.collector import paused
 from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
 from engine.model.moment import Effects
-from engine.model.record import Frame
-from engine.model.runs import signals_of
+from engine.model.record import FenceChange, Frame, ReleaseChange
+from engine.model.runs import others, signals_of
 from engine.pipeline.core import Core
 from engine.pipeline.releases import Releases
 from engine.pipeline.replay import cut, releases_in
@@ -23,6 +24,7 @@ log = structlog.get_logger("herenow.recovery")
 
 PARTITION = 0
 PAGE = 1000  # moments looked at once
+MOST = 4096  # records stepped at once
 
 
 @dataclass
@@ -84,16 +86,18 @@ async def recover(store: Store, releases: Releases) -> Recovered:
         raise StoreError(problem, fix=fix, retry=False)
     since, given = found.core.state.received, set[str]()
     found.committed = committed = await store.committed(PARTITION)
-    async for frame in store.read(PARTITION, found.checkpointed):
-        await releases.ensure(releases_in(frame.records))
-        await releases.fences.prepare(found.core.state, frame.records)
-        for signals in signals_of(frame.records):
-            found.recent.note(signals, frame.received)
-        found.replayed += len(frame.records)
-        before, after = cut(frame, frame.offset, committed), cut(frame, max(committed, frame.offset))
-        if before.records:
-            found.divergence += await _compare(store, found.core.step([before]), given)
-        if after.records:
+    async for frames in _together(store.read(PARTITION, found.checkpointed)):
+        await releases.ensure(releases_in(frames[0].records))
+        await releases.fences.prepare(found.core.state, frames[0].records)
+        for frame in frames:
+            for signals in signals_of(frame.records):
+                found.recent.note(signals, frame.received)
+            found.replayed += len(frame.records)
+        before = [cut(frame, frame.offset, committed) for frame in frames if frame.offset < committed]
+        after = [cut(frame, max(committed, frame.offset)) for frame in frames if frame.end > committed]
+        if before:
+            found.divergence += await _compare(store, found.core.step(before), given)
+        if after:
             await _emit(store, found, after, given)
     if found.replayed:
         found.divergence += await _extra(store, since, given)
@@ -101,6 +105,21 @@ async def recover(store: Store, releases: Releases) -> Recovered:
     if found.divergence:
         log.error("replay and commit disagree", moments=found.divergence)
     return found
+
+
+async def _together(frames: AsyncIterator[Frame]) -> AsyncIterator[list[Frame]]:
+    """Frames to be stepped at once: a tail of single signals is not taken one by one. Only the first of them may change
+    what is in force."""
+    batch, records = list[Frame](), 0
+    async for frame in frames:
+        changes = any(type(record) in (ReleaseChange, FenceChange) for _, record in others(frame.records))
+        if batch and (changes or records + len(frame.records) > MOST):
+            yield batch
+            batch, records = [], 0
+        batch.append(frame)
+        records += len(frame.records)
+    if batch:
+        yield batch
 
 
 async def _compare(store: Store, effects: Effects, given: set[str]) -> int:
@@ -126,9 +145,9 @@ async def _extra(store: Store, since: float, given: set[str]) -> int:
         before = page[-1].seq
 
 
-async def _emit(store: Store, found: Recovered, frame: Frame, given: set[str]) -> None:
+async def _emit(store: Store, found: Recovered, frames: list[Frame], given: set[str]) -> None:
     """The journal was ahead of the commit: go on as if nothing had happened."""
-    effects = found.core.step([frame])
+    effects = found.core.step(frames)
     given.update(moment.id for moment in effects.moments)
     if effects.durable():
         offset = found.core.state.offset
