@@ -51,4 +51,6 @@ def _rehearse(made: ModuleType) -> None:
     """Compile, or fetch what is compiled."""
     devices, none = Devices(), np.zeros(1)
     given = Given(devices.rows(["nobody"]), np.zeros((len(NUMBERS), 1)), none, none.astype(np.uint8))
-    Swift(made, FenceSet.compile(()), SensePolicy()).advance(given, devices, Stays(), 0.0)
+    swift = Swift(made, FenceSet.compile(()), SensePolicy())
+    swift.advance(given, devices, Stays(), 0.0)
+    swift.fire(given.rows, 0.0, devices, Stays())

@@ -127,12 +127,13 @@ def _fire(
 
 @jit
 def run_until(
-    own: Any, mine: Any, count: int, now: float, k: int, limits: Any, dwells: Any, told: Any, place: int
+    own: Any, mine: Any, count: int, now: float, journal: bool, k: int, limits: Any, dwells: Any, told: Any, place: int
 ) -> tuple[int, int]:
-    """Fire what is due at or before ``now`` of the device's clock, in order: stays, and what is told by now."""
+    """Fire what is due at or before ``now`` of the device's clock, or of the ``journal``, in order: stays, and what is
+    told by now."""
     while True:
         i, at, kind = _next(own, mine, count, limits, dwells)
-        if i == NONE or not at <= now:
+        if i == NONE or not (at - own.at + own.received if journal else at) <= now:
             return count, place
         count, place = _fire(own, mine, count, i, at, kind, k, dwells, told, place)
 

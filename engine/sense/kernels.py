@@ -14,7 +14,7 @@ from numba.np.numpy_support import carray
 
 from engine.loops import jit
 from engine.peek import pointer
-from engine.sense.columns import NEVER, NONE, Devices, Stays
+from engine.sense.columns import HELD, NEVER, NONE, Devices, Stays
 from engine.sense.depths import GRID
 from engine.sense.ground import GROUND, ROUND, Ground
 from engine.sense.index import MIX, SLOT
@@ -224,18 +224,25 @@ def _link(count: int, first: int, last: int, found: _Found, bench: _Bench) -> No
 
 
 @jit
+def _timed(own: Any, world: _World) -> bool:
+    """Whether a device has a stay in a fence with hours."""
+    row = own.head
+    while row != NONE:
+        if world.ground.fences[world.stays[row].fence].timed:
+            return True
+        row = world.stays[row].next
+    return False
+
+
+@jit
 def _plain(own: Any, pair: int, world: _World, found: _Found, bench: _Bench) -> Any:
     """Whether what stirs a device is for the kernels."""
-    fences, count, row = world.ground.fences, own.count, own.head
-    while row != NONE:
-        if fences[world.stays[row].fence].timed:
-            return False
-        row = world.stays[row].next
+    count = own.count
     while pair != NONE:
-        if found.pairs[pair, 3] < 0 or fences[found.pairs[pair, 1]].timed:
+        if found.pairs[pair, 3] < 0 or world.ground.fences[found.pairs[pair, 1]].timed:
             return False
         pair, count = bench.after[pair], count + 1
-    return count <= MOST
+    return count <= MOST and not _timed(own, world)
 
 
 @jit
@@ -285,7 +292,7 @@ def _stir(
     was = taken(own, world.stays, mine, kept)
     count, place = was, c.tellings
     if due:
-        count, place = run_until(own, mine, count, now, k, limits, dwells, told, place)
+        count, place = run_until(own, mine, count, now, False, k, limits, dwells, told, place)
     if usable:
         count, place = apply(
             own, mine, count, now, k, pair, found.pairs, bench.after, found.seen, limits, dwells, told, place,
@@ -330,3 +337,28 @@ def _arm(c: Any, own: Any, row: int, limits: Any, found: _Found) -> None:
         if due < c.soon or math.floor(min(due, float(NEVER))) < own.queued:
             found.armed[c.arms, 0], found.armed_due[c.arms] = row, due
             c.arms += 1
+
+
+@jit
+def fire(context: Any, rows: Any, received: float) -> int:
+    """Fire the timers of devices (``rows``, from ``at`` on) that are due by a journal time; how it ends. ``signal`` of
+    what is told, and what is left: the place among the rows."""
+    c = context[0]
+    world, found = _world(c), _found(c)
+    mine, kept = np.empty(MOST, MINE), np.empty(MOST, np.int64)
+    for n in range(c.at, len(rows)):
+        own = world.devices[rows[n]]
+        c.at, c.wanted = n, c.tellings + own.count * (c.width + 3)
+        if c.wanted > len(found.told):
+            return MORE_TOLD
+        if own.count > HELD or _timed(own, world):
+            found.left[c.lefts, 0], found.left[c.lefts, 1] = n, 0
+            c.lefts += 1
+            continue
+        was = taken(own, world.stays, mine, kept)
+        count, c.tellings = run_until(
+            own, mine, was, received, True, n, world.limits, world.dwells, found.told, c.tellings
+        )
+        c.size, c.free = put(own, mine, count, kept, was, world.stays, c.size, c.free, world.limits, world.dwells)
+        _arm(c, own, rows[n], world.limits, found)
+    return DONE

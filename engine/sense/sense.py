@@ -15,7 +15,7 @@ from engine.model.signal import Signal, Transition
 from engine.model.signals import FEW, Signals
 from engine.sense import endings, fast
 from engine.sense.arithmetic import Bools, Ints
-from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays
+from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, packed
 from engine.sense.fences import FenceSet
 from engine.sense.machine import OVER, STATE_NAMES, Device, Evidence, Machine, Stay
 from engine.sense.names import Names
@@ -23,7 +23,7 @@ from engine.sense.positions import SHOWN, Past, position_of
 from engine.sense.segment import Segment
 from engine.sense.shelf import Shelf
 from engine.sense.single import FAR, Single
-from engine.sense.swift import Givers, Swept, Swift, evidence, transitions
+from engine.sense.swift import Fired, Givers, Swept, Swift, evidence, fired, transitions
 from engine.sense.tables import VERSION, Tables, read_tables
 
 MANY = 500  # devices from which visits that end with their fences are taken off in columns
@@ -163,23 +163,32 @@ class Sense:
     def tick(self, received: float, most: float = math.inf) -> list[Transition]:
         """Fire every timer due at or before this journal time, by journal time due, device and fence. Where more than
         ``most`` devices have one the soonest fire; ``next_due`` is then the time of the next."""
-        fired: list[tuple[tuple[float, int, int], Transition]] = []
+        found: Fired = []
         rows, received = self._shelf.queue.pop(received, self.policy.silence, most)
-        for row in sorted(rows):
+        rows.sort()
+        if self._swift is not None and rows:
+            found, rows = self._fired(self._swift, rows, received)
+        for row in rows:
             device = self._shelf.take(row)
             try:
                 transitions = self._fire(device, row, received)
                 self._shelf.put(device, self._machine)
-                fired += transitions
+                found += transitions
             except Exception as error:  # its timers rest until something happens to it
                 self._failed(-1, device.name, error)
                 self._devices.timer[row], self._devices.live[row] = np.inf, False
         self._past = None
-        fired.sort(key=itemgetter(0))
-        return [transition for _, transition in fired]
+        found.sort(key=itemgetter(0))
+        return [transition for _, transition in found]
 
-    def _fire(self, device: Device, row: int, received: float) -> list[tuple[tuple[float, int, int], Transition]]:
-        fired: list[tuple[tuple[float, int, int], Transition]] = []
+    def _fired(self, swift: Swift, rows: list[int], received: float) -> tuple[Fired, list[int]]:
+        """Let the kernels fire what they can; the rows they left."""
+        swept = swift.fire(packed(rows, "q"), received, self._devices, self._stays)
+        self._shelf.queue.arm(*swept.armed)
+        return fired(swept, rows, self._devices.names, self.fences.ids), [rows[n] for n, _ in swept.left]
+
+    def _fire(self, device: Device, row: int, received: float) -> Fired:
+        found: Fired = []
         order = 0
         while (timer := self._machine.next_timer(device)) is not None:
             due = timer.at - device.at + device.received
@@ -187,9 +196,9 @@ class Sense:
                 break
             transition = self._machine.fire(device, timer, NONE)
             if transition is not None:
-                fired.append(((due, row, order), transition))
+                found.append(((due, row, order), transition))
             order += 1
-        return fired
+        return found
 
     def next_due(self) -> float | None:
         """Journal time of the earliest timer, None where nothing is armed."""

@@ -1,5 +1,6 @@
-"""The kernels at work: all that signals do to devices, by numba's loops (``herenow[fast]``)."""
+"""The kernels at work: all that signals and time do to devices, by numba's loops (``herenow[fast]``)."""
 
+import math
 from collections.abc import Sequence
 from struct import Struct
 from types import ModuleType
@@ -11,7 +12,7 @@ from engine.model.release import SensePolicy
 from engine.model.signal import Signal, Transition
 from engine.model.signals import FEW, NUMBERS, Signals, numbers_of
 from engine.sense.arithmetic import Floats, Ints, scale_table
-from engine.sense.columns import Devices, Stays, packed
+from engine.sense.columns import NONE, Devices, Stays, packed
 from engine.sense.fences import FenceSet
 from engine.sense.fixes import Fixes
 from engine.sense.machine import KINDS, Evidence
@@ -21,6 +22,7 @@ from engine.sense.segment import Segment
 from engine.sense.single import Single
 from engine.sense.verdict import KNOWN, Judge, Pairs, Thresholds
 
+Fired = list[tuple[tuple[float, int, int], Transition]]  # what timers told, each with what it is sorted by
 _FIRST = 64  # rows of what is found, to begin with
 _NONE_FORCED = np.zeros(0, np.uint8)
 
@@ -108,21 +110,33 @@ class Swift:
     def advance(self, given: Given, devices: Devices, stays: Stays, soon: float) -> Swept:
         """Apply signals, but for what is not for the kernels. ``soon``: journal time of the next timer; who comes
         sooner is armed."""
-        rows = given.rows
-        held, call = self._held, self._made.CALL
-        if len(held["before"]) < len(rows):
-            for name, array in self._of_signals(len(rows)).items():
+        self._begin(len(given.rows), devices, stays, soon)
+        while ends := self._made.advance(self._context, *given):
+            self._enlarge(ends, stays)
+        return self._end(stays)
+
+    def fire(self, rows: Ints, received: float, devices: Devices, stays: Stays) -> Swept:
+        """Fire the timers of these devices that are due by a journal time. What is told and left is by the place among
+        the rows."""
+        self._begin(len(rows), devices, stays, -math.inf)
+        while ends := self._made.fire(self._context, rows, received):
+            self._enlarge(ends, stays)
+        return self._end(stays)
+
+    def _begin(self, count: int, devices: Devices, stays: Stays, soon: float) -> None:
+        held, ready = self._held, stays.room(1)
+        if len(held["before"]) < count:
+            for name, array in self._of_signals(count).items():
                 self._hold(name, array)
-        ready = stays.room(1)
         if held.get("devices") is not devices.table:
             self._hold("devices", devices.table)
         if held.get("stays") is not stays.table:
             self._hold("stays", stays.table)
-        call.pack_into(self._call, 0, soon, 0, 0, 0, 0, 0, 0, stays.size, stays.free, ready, 0)
-        while ends := self._made.advance(self._context, *given):
-            self._enlarge(ends, stays)
-        _, _, tellings, lefts, spares, arms, late, stays.size, stays.free, *_ = call.unpack_from(self._call)
-        return Swept(held, tellings, lefts, spares, arms, late)
+        self._made.CALL.pack_into(self._call, 0, soon, 0, 0, 0, 0, 0, 0, stays.size, stays.free, ready, 0)
+
+    def _end(self, stays: Stays) -> Swept:
+        _, _, told, lefts, spares, arms, late, stays.size, stays.free, *_ = self._made.CALL.unpack_from(self._call)
+        return Swept(self._held, told, lefts, spares, arms, late)
 
     def _enlarge(self, ends: int, stays: Stays) -> None:
         """Make more room of what was too little."""
@@ -210,19 +224,24 @@ def evidence(swept: Swept, given: Given, judge: Judge) -> dict[int, dict[int, Ev
 
 def transitions(swept: Swept, rows: Ints, names: Names, ids: Sequence[str]) -> list[Transition]:
     """What was told, in words (``names``: of devices, by row; ``ids``: of fences)."""
-    return [
-        Transition(
-            KINDS[kind],
-            names[rows[k]],
-            ids[fence],
-            at,
-            visit,
-            k,
-            seconds,
-            None if probability != probability else probability,
-            None if metres != metres else metres,
-            initial,
-            None if due != due else due,
+    found = []
+    for at, visit, seconds, probability, metres, due, k, fence, kind, initial in swept.told:
+        sure, away = _number(probability), _number(metres)
+        told = Transition(
+            KINDS[kind], names[rows[k]], ids[fence], at, visit, k, seconds, sure, away, initial, _number(due)
         )
-        for at, visit, seconds, probability, metres, due, k, fence, kind, initial in swept.told
-    ]
+        found.append(told)
+    return found
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value
+
+
+def fired(swept: Swept, rows: list[int], names: Names, ids: Sequence[str]) -> Fired:
+    """What timers told, by journal time due, row, order."""
+    found: Fired = []
+    for order, (at, visit, seconds, _, _, due, k, fence, kind, initial) in enumerate(swept.told):
+        told = Transition(KINDS[kind], names[rows[k]], ids[fence], at, visit, NONE, seconds, initial=initial, due=due)
+        found.append(((due, rows[k], order), told))
+    return found
