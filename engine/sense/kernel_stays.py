@@ -17,16 +17,8 @@ MOST = 32  # stays and fences that one signal may move here
 MINE = np.dtype(
     [(name, np.float64) for name in ("visit", "since")] + [(name, np.int64) for name in ("fence", "dwell", "state")]
 )
-TOLD = np.dtype(
-    [
-        *((name, np.float64) for name in ("at", "visit", "seconds", "probability", "metres", "due")),
-        *(("signal", np.int64), ("fence", np.int32), ("kind", np.int8), ("initial", np.bool_)),
-    ],
-    align=True,
-)
 ENTER, EXIT, DWELL, LOST, RESUMED, ENDED = range(len(KINDS))
 MIN_INSIDE, MIN_OUTSIDE, RESUME_WITHIN = 10, 11, 12  # places in the limits, after those of the sweep
-LIMITS = 13
 _SILENCE = 6
 
 

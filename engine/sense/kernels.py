@@ -1,91 +1,26 @@
 """All that signals and time do to devices, in loops compiled by numba (``herenow[fast]``): the same as ``single``, bit
 for bit. What is rare (hours, grown shapes, reports, crossings) is left to it. Only ``fast`` imports this.
-
-What a call needs lies in a ``CONTEXT``, by address: to hand over one array is cheaper than to hand over twenty, and
-most calls are of few signals.
 """
 
 import math
-from struct import Struct
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.np.numpy_support import carray
 
 from engine.loops import jit
-from engine.peek import pointer
-from engine.sense.columns import HELD, NEVER, NONE, Devices, Stays
-from engine.sense.depths import GRID
-from engine.sense.ground import GROUND, ROUND, Ground
-from engine.sense.index import MIX, SLOT
+from engine.sense.columns import HELD, NEVER, NONE
+from engine.sense.context import DONE, MORE_PAIRS, MORE_STAYS, MORE_TOLD, TOLD
+from engine.sense.index import MIX
+from engine.sense.kernel_context import Found, World, found_of, world_of
 from engine.sense.kernel_judge import scales, wrap
-from engine.sense.kernel_stays import LIMITS, MINE, MOST, TOLD, apply, put, run_until, taken
+from engine.sense.kernel_stays import MINE, MOST, apply, put, run_until, taken
 from engine.sense.kernel_sweep import DUE, LATE, LEFT, MAX_ACCURACY, QUIET, SILENCE, TOGETHER, precise, sweep
 from engine.sense.stops import USEFUL, WITHIN
-from engine.sense.verdict import KNOWN
 
-_DEVICE, _STAY, _KNOWNS = Devices.row(), Stays.row(), len(KNOWN)
-_ARRAYS = (  # by address, and how many there are of each
-    "devices", "stays", "knowns", "dwells", "fences", "rounds", "slots", "members", "levels", "bounds", "chains",
-    "scale", "edges", "wide", "small", "before", "pairs", "seen", "told", "left", "spare", "spare_seen", "armed",
-    "armed_due",
-)  # fmt: skip
-_COUNTS = (
-    "at", "tellings", "lefts", "spares", "arms", "late",  # how far it is, and how much of each there is by now
-    "size", "free", "ready",  # rows of stays: in use, the first that is free, and made ready
-    "wanted",  # room, where there was too little
-    "width", "travelled",  # of ``dwells``; whether all that is stirred is left
-)  # fmt: skip
-CALL = Struct("=d10q")  # what changes with each call: ``soon`` and the first of the counts
-CONTEXT = np.dtype(
-    [
-        ("soon", np.float64),  # when the next timer runs out
-        *((name, np.int64) for name in _COUNTS),
-        ("limits", np.dtype((np.float64, (LIMITS,)))),
-        *((field, np.int64) for name in _ARRAYS for field in (name, f"n_{name}")),
-    ]
-)
-DONE, MORE_PAIRS, MORE_TOLD, MORE_STAYS = range(4)  # how a call ends: done, or wanting more room
 _SQUARE = WITHIN * WITHIN
 
 
-@jit
-def _floats(address: int, count: int) -> Any:
-    return carray(pointer(address), (count,), np.float64)
-
-
-@jit
-def _ints(address: int, rows: int, width: int) -> Any:
-    return carray(pointer(address), (rows, width), np.int64)
-
-
-class _World(NamedTuple):
-    """What a call is about, by the addresses of its context."""
-
-    devices: Any
-    stays: Any
-    dwells: Any
-    knowns: Any
-    limits: Any
-    ground: Ground
-    tables: tuple[Any, ...]
-
-
-class _Found(NamedTuple):
-    """Where what is found is put down: see ``CONTEXT``."""
-
-    before: Any
-    pairs: Any
-    seen: Any
-    spare: Any
-    spare_seen: Any
-    told: Any
-    left: Any
-    armed: Any
-    armed_due: Any
-
-
-class _Bench(NamedTuple):
+class Bench(NamedTuple):
     """What one device and its stays are worked on with; first pair and what follows it, by signal and pair."""
 
     mine: Any
@@ -94,47 +29,6 @@ class _Bench(NamedTuple):
     modes: Any
     heads: Any
     after: Any
-
-
-@jit
-def _world(c: Any) -> _World:
-    return _World(
-        carray(pointer(c.devices), (c.n_devices,), _DEVICE),
-        carray(pointer(c.stays), (c.n_stays,), _STAY),
-        carray(pointer(c.dwells), (c.n_dwells, c.width), np.float64),
-        carray(pointer(c.knowns), (_KNOWNS,), np.int64),
-        c.limits,
-        Ground(
-            carray(pointer(c.fences), (c.n_fences,), GROUND),
-            carray(pointer(c.rounds), (c.n_fences,), ROUND),
-            carray(pointer(c.slots), (c.n_slots,), SLOT),
-            carray(pointer(c.members), (c.n_members,), np.int32),
-            carray(pointer(c.levels), (c.n_levels,), np.int64),
-            carray(pointer(c.bounds), (c.n_fences, GRID, GRID), np.int8),
-            _floats(c.chains, c.n_chains),
-        ),
-        (
-            carray(pointer(c.scale), (c.n_scale, 4), np.float64),
-            _floats(c.edges, c.n_edges),
-            _floats(c.wide, c.n_wide),
-            _floats(c.small, c.n_small),
-        ),
-    )
-
-
-@jit
-def _found(c: Any) -> _Found:
-    return _Found(
-        carray(pointer(c.before), (c.n_before,), _DEVICE),
-        _ints(c.pairs, c.n_pairs, 4),
-        carray(pointer(c.seen), (c.n_pairs, 4), np.float64),
-        _ints(c.spare, c.n_pairs, 4),
-        carray(pointer(c.spare_seen), (c.n_pairs, 4), np.float64),
-        carray(pointer(c.told), (c.n_told,), TOLD),
-        _ints(c.left, c.n_left, 2),
-        _ints(c.armed, c.n_left, 1),
-        _floats(c.armed_due, c.n_left),
-    )
 
 
 @jit
@@ -157,13 +51,13 @@ def advance(context: Any, rows: Any, numbers: Any, received: Any, forced: Any) -
     """Apply signals from ``at`` on, all but those ``forced`` to be left (none where that is empty) and what comes after
     them of the same device; how it ends. Signals go together as long as each is of another device."""
     c, total = context[0], len(rows)
-    world, found = _world(c), _found(c)
+    world, found = world_of(c), found_of(c)
     previous, gone = np.full(total, NONE, np.int64), np.zeros(total, np.bool_)
     if total > 1:
         _previous(rows, previous)
     for n in range(c.lefts):
         gone[found.left[n, 0]] = True
-    bench = _Bench(
+    bench = Bench(
         np.empty(MOST, MINE), np.empty(MOST, np.int64), np.empty(MOST, TOLD), np.empty(TOGETHER, np.uint8),
         np.empty(TOGETHER, np.int64), np.empty(len(found.pairs), np.int64),
     )  # fmt: skip
@@ -191,7 +85,7 @@ def advance(context: Any, rows: Any, numbers: Any, received: Any, forced: Any) -
 
 
 @jit
-def _wanting(c: Any, count: int, first: int, last: int, rows: Any, world: _World, found: _Found, bench: _Bench) -> int:
+def _wanting(c: Any, count: int, first: int, last: int, rows: Any, world: World, found: Found, bench: Bench) -> int:
     """Whether there is room for whatever comes of so many pairs; else of what there is to be more, and how much."""
     c.wanted = count
     if c.spares + count > len(found.pairs):
@@ -207,7 +101,7 @@ def _wanting(c: Any, count: int, first: int, last: int, rows: Any, world: _World
 
 
 @jit
-def _link(count: int, first: int, last: int, found: _Found, bench: _Bench) -> None:
+def _link(count: int, first: int, last: int, found: Found, bench: Bench) -> None:
     """Chain the pairs of each signal that may change something, in fence order."""
     pairs, heads, after = found.pairs, bench.heads, bench.after
     heads[: last - first] = NONE
@@ -224,7 +118,7 @@ def _link(count: int, first: int, last: int, found: _Found, bench: _Bench) -> No
 
 
 @jit
-def _timed(own: Any, world: _World) -> bool:
+def _timed(own: Any, world: World) -> bool:
     """Whether a device has a stay in a fence with hours."""
     row = own.head
     while row != NONE:
@@ -235,7 +129,7 @@ def _timed(own: Any, world: _World) -> bool:
 
 
 @jit
-def _plain(own: Any, pair: int, world: _World, found: _Found, bench: _Bench) -> Any:
+def _plain(own: Any, pair: int, world: World, found: Found, bench: Bench) -> Any:
     """Whether what stirs a device is for the kernels."""
     count = own.count
     while pair != NONE:
@@ -246,7 +140,7 @@ def _plain(own: Any, pair: int, world: _World, found: _Found, bench: _Bench) -> 
 
 
 @jit
-def _leave(c: Any, k: int, pair: int, judged: bool, found: _Found, bench: _Bench) -> None:
+def _leave(c: Any, k: int, pair: int, judged: bool, found: Found, bench: Bench) -> None:
     """Leave a signal, with what was found out about it."""
     found.left[c.lefts, 0], found.left[c.lefts, 1] = k, judged
     c.lefts += 1
@@ -259,7 +153,7 @@ def _leave(c: Any, k: int, pair: int, judged: bool, found: _Found, bench: _Bench
 
 @jit
 def _one(
-    c: Any, k: int, first: int, rows: Any, numbers: Any, received: Any, world: _World, found: _Found, bench: _Bench
+    c: Any, k: int, first: int, rows: Any, numbers: Any, received: Any, world: World, found: Found, bench: Bench
 ) -> bool:
     """Apply a signal; False where it is left."""
     own, mode, pair = world.devices[rows[k]], bench.modes[k - first], bench.heads[k - first]
@@ -284,8 +178,8 @@ def _one(
 
 @jit
 def _stir(
-    c: Any, own: Any, k: int, now: float, received: float, usable: bool, due: bool, pair: int, world: _World,
-    found: _Found, bench: _Bench,
+    c: Any, own: Any, k: int, now: float, received: float, usable: bool, due: bool, pair: int, world: World,
+    found: Found, bench: Bench,
 ) -> None:  # fmt: skip
     """Fire the timers of a device that are due, and let it have what its fix says."""
     mine, kept, limits, dwells, told = bench.mine, bench.kept, world.limits, world.dwells, found.told
@@ -327,7 +221,7 @@ def _stand(own: Any, now: float, lon: float, lat: float, silence: float, scale: 
 
 
 @jit
-def _arm(c: Any, own: Any, row: int, limits: Any, found: _Found) -> None:
+def _arm(c: Any, own: Any, row: int, limits: Any, found: Found) -> None:
     """Note a device whose timer comes sooner than it is looked at, or than the next one."""
     if own.head == NONE:
         return
@@ -344,7 +238,7 @@ def fire(context: Any, rows: Any, received: float) -> int:
     """Fire the timers of devices (``rows``, from ``at`` on) that are due by a journal time; how it ends. ``signal`` of
     what is told, and what is left: the place among the rows."""
     c = context[0]
-    world, found = _world(c), _found(c)
+    world, found = world_of(c), found_of(c)
     mine, kept = np.empty(MOST, MINE), np.empty(MOST, np.int64)
     for n in range(c.at, len(rows)):
         own = world.devices[rows[n]]

@@ -13,6 +13,7 @@ from engine.model.signal import Signal, Transition
 from engine.model.signals import FEW, NUMBERS, Signals, numbers_of
 from engine.sense.arithmetic import Floats, Ints, scale_table
 from engine.sense.columns import NONE, Devices, Stays, packed
+from engine.sense.context import CALL, CONTEXT, MORE_STAYS, MORE_TOLD, TOLD
 from engine.sense.fences import FenceSet
 from engine.sense.fixes import Fixes
 from engine.sense.machine import KINDS, Evidence
@@ -53,7 +54,7 @@ class Swept:
 
     @property
     def told(self) -> list[tuple[Any, ...]]:
-        """Rows of ``kernel_stays.TOLD``."""
+        """Rows of ``TOLD``."""
         rows: list[tuple[Any, ...]] = self._held["told"][: self.tellings].tolist()
         return rows
 
@@ -80,7 +81,7 @@ class Swift:
 
     def __init__(self, made: ModuleType, fences: FenceSet, policy: SensePolicy) -> None:
         self._made, limits = made, Thresholds(policy)
-        self._context = np.zeros(1, made.CONTEXT)
+        self._context = np.zeros(1, CONTEXT)
         self._fields: Any = self._context[0]
         self._call = self._context.view(np.uint8).data
         self._held: dict[str, Any] = {}
@@ -93,7 +94,7 @@ class Swift:
         self._fields["travelled"] = bool(fences.crossed or fences.approached)
         tables = {"scale": scale_table(), "edges": edge_table(), "wide": wide_table(), "small": small_table()}
         given = {**fences.ground._asdict(), **tables, "knowns": KNOWN, "dwells": fences.dwell_table}
-        found = {"told": np.zeros(_FIRST, made.TOLD), **_pairs(_FIRST), **self._of_signals(_FIRST)}
+        found = {"told": np.zeros(_FIRST, TOLD), **_pairs(_FIRST), **self._of_signals(_FIRST)}
         for name, array in (given | found).items():
             self._hold(name, array)
 
@@ -132,21 +133,21 @@ class Swift:
             self._hold("devices", devices.table)
         if held.get("stays") is not stays.table:
             self._hold("stays", stays.table)
-        self._made.CALL.pack_into(self._call, 0, soon, 0, 0, 0, 0, 0, 0, stays.size, stays.free, ready, 0)
+        CALL.pack_into(self._call, 0, soon, 0, 0, 0, 0, 0, 0, stays.size, stays.free, ready, 0)
 
     def _end(self, stays: Stays) -> Swept:
-        _, _, told, lefts, spares, arms, late, stays.size, stays.free, *_ = self._made.CALL.unpack_from(self._call)
+        _, _, told, lefts, spares, arms, late, stays.size, stays.free, *_ = CALL.unpack_from(self._call)
         return Swept(self._held, told, lefts, spares, arms, late)
 
     def _enlarge(self, ends: int, stays: Stays) -> None:
         """Make more room of what was too little."""
-        made, fields, wanted = self._made, self._fields, 2 * int(self._fields["wanted"])
-        if ends == made.MORE_STAYS:
+        fields, wanted = self._fields, 2 * int(self._fields["wanted"])
+        if ends == MORE_STAYS:
             stays.size = int(fields["size"])
             fields["ready"] = stays.room(wanted)
             self._hold("stays", stays.table)
             return
-        larger = {"told": np.zeros(wanted, made.TOLD)} if ends == made.MORE_TOLD else _pairs(wanted)
+        larger = {"told": np.zeros(wanted, TOLD)} if ends == MORE_TOLD else _pairs(wanted)
         for name, array in larger.items():
             array[: len(self._held[name])] = self._held[name]
             self._hold(name, array)
