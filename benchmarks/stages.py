@@ -96,6 +96,7 @@ def put_on(watch: Watch) -> None:
     import engine.api.server
     import engine.api.signals
     import engine.api.ws
+    import engine.ingest.fast
     import engine.store.embedded
     from engine.deliver.worker import Deliverer
     from engine.ingest.dedupe import Recent
@@ -111,9 +112,10 @@ def put_on(watch: Watch) -> None:
         watch.function(engine.api.server.Protocol, name, "http")
     watch.function(engine.api.signals, "decode", "decode")
     watch.function(engine.api.express, "decode_plain", "decode")
+    watch.function(engine.ingest.fast, "together", "decode")
     for name in ("decode_frame", "decode_frames"):
         watch.function(engine.api.ws, name, "decode")
-    watch.function(Recent, "admit", "admit")
+    watch.function(Recent, "judge", "admit")
     watch.function(engine.store.embedded, "encode_records", "journal")
     watch.function(SegmentedJournal, "append", "journal")
     for name in ("advance", "tick", "next_due"):

@@ -69,22 +69,27 @@ def put_on(way: Way) -> None:
     """Where each post stands."""
     from adapters.inbox import Inbox
     from engine.deliver.worker import Deliverer
-    from engine.model.signal import Signal
+    from engine.ingest.dedupe import Recent
+    from engine.model.runs import signals_of
+    from engine.model.signals import Signals
     from engine.pipeline.core import Core
     from engine.pipeline.runner import Runner
     from engine.store.embedded import EmbeddedStore
     from engine.store.journal import SegmentedJournal
 
-    def said(records: Iterable[Any]) -> Iterable[str]:
-        return (record.device for record in records if type(record) is Signal)
+    def said(records: Any) -> Iterable[str]:
+        return (device for signals in signals_of(records) for device in devices_of(signals))
+
+    def devices_of(signals: Any) -> list[str]:
+        return signals.devices if isinstance(signals, Signals) else [signal.device for signal in signals]
 
     def wrap(home: Any, name: str, make: Callable[[Any], Any]) -> None:
         setattr(home, name, make(getattr(home, name)))
 
-    def offer(plain: Any) -> Any:
-        def watched(self: Any, signals: Any) -> Any:
+    def judge(plain: Any) -> Any:
+        def watched(self: Any, signals: Any, received: float) -> Any:
             way.note("queued", said(signals))
-            return plain(self, signals)
+            return plain(self, signals, received)
 
         return watched
 
@@ -142,7 +147,7 @@ def put_on(way: Way) -> None:
 
         return watched
 
-    wrap(Runner, "offer", offer)
+    wrap(Recent, "judge", judge)
     wrap(Runner, "start", start)
     wrap(SegmentedJournal, "append", written)
     wrap(EmbeddedStore, "append", append)

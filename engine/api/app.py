@@ -12,6 +12,7 @@ from engine.api.reading import BODY_SECONDS, DEADLINE
 from engine.api.router import Api, guarded
 from engine.api.routes import ROUTES, SIGNALS
 from engine.api.streams import end_streams
+from engine.api.together import Together
 from engine.api.ws import close_sockets
 
 
@@ -20,7 +21,7 @@ def application(
 ) -> web.Application:
     """The API over a runner. Serve it with :func:`engine.api.server.listen`, which sets the limits below HTTP."""
     app = web.Application(client_max_size=engine.config.limits.body)
-    api = Api(engine, Gate(keyring, is_loopback(engine.config.server.host)), sending)
+    api = Api(engine, Gate(keyring, is_loopback(engine.config.server.host)), Together(engine), sending)
     app[DEADLINE], app[DOCUMENT], app[EXPRESS] = body_seconds, document(ROUTES), Express(api, SIGNALS)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, guarded(api, route), expect_handler=_expect)

@@ -187,6 +187,10 @@ class Engine(Protocol):
         """The same without a wait: refused at once (``Busy``, ``StoreError``), or the answer to be."""
         ...
 
+    def offer_each(self, signals: Sequence[Signal]) -> tuple[Future[tuple[int, int]], Sequence[int] | None]:
+        """The same, and the places of those that are no repeats (None: all)."""
+        ...
+
     async def preview(self, signals: Sequence[Signal]) -> list[dict[str, Any]]:
         """Per rule what it would do now, and why."""
         ...

@@ -6,7 +6,6 @@ nothing to parse, to route or to build. The short way can only say yes (202, not
 Whatever it does not know or cannot grant goes the long way, which finds the words.
 """
 
-from asyncio import Future
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from engine.api.problems import SERVER
 from engine.api.reading import SMALL
 from engine.api.router import Api, Route
 from engine.api.signals import accepted, bind
+from engine.api.together import Receipt, Told
 from engine.ingest.body import BadBody, kind_of
 from engine.ingest.signals import decode_plain
 
@@ -73,11 +73,22 @@ class Express:
             del self._heads[next(iter(self._heads))]
         self._heads[data[:end]] = head
 
-    def take(self, head: Head, body: bytes) -> "Future[tuple[int, int]] | None":
-        """Queue the signals: (accepted, duplicates) once durable. None: nothing was done, it has to go the long way."""
-        engine = self._api.engine
+    def take(self, head: Head, body: bytes, told: Told) -> None:
+        """Queue the signals; ``told``: of what will become of them, or None, where nothing was done and they have to go
+        the long way. A single signal waits for those that other connections have at hand."""
         try:
             caller = self._admit(head)
+        except Exception:  # the long way meets it again, and tells the sender
+            told(None)
+            return
+        if caller.token is None and not head.lines and body.startswith(b"{"):
+            self._api.together.put((body,), lambda receipt: told(receipt or self._alone(caller, head, body)))
+        else:
+            told(self._alone(caller, head, body))
+
+    def _alone(self, caller: Caller, head: Head, body: bytes) -> Receipt | None:
+        engine = self._api.engine
+        try:
             config = engine.config
             latest = config.policy.sense.max_future
             decoded = decode_plain(body, engine.clock.now(), config.limits, latest, head.lines)
@@ -86,7 +97,7 @@ class Express:
             if decoded.rejected or not decoded.signals:
                 return None
             return engine.offer(decoded.signals)
-        except Exception:  # whatever it is, the long way meets it again, and tells the sender
+        except Exception:  # whatever it is, here too
             return None
 
     def _admit(self, head: Head) -> Caller:

@@ -11,6 +11,7 @@ from aiohttp import web
 from engine.api.engine import Engine, Sending
 from engine.api.gate import Caller, Gate
 from engine.api.problems import SERVER, problem_of
+from engine.api.together import Together
 from engine.measure.times import iso
 
 _encode = msgspec.json.Encoder().encode
@@ -22,6 +23,7 @@ class Api:
 
     engine: Engine
     gate: Gate
+    together: Together
     sending: Sending | None = None
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     streams: set["Any"] = field(default_factory=set)  # tasks of live streams, ended on shutdown

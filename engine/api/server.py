@@ -10,6 +10,7 @@ from aiohttp.http import RawRequestMessage
 
 from engine.api.express import END, EXPRESS, Express, granted
 from engine.api.problems import SERVER, problem
+from engine.api.together import Receipt
 from engine.errors import ConfigError
 
 try:
@@ -65,14 +66,13 @@ class Protocol(web.RequestHandler):
         assert express is not None
         idle = self._waiter is not None and not self._messages and not (self._close or self._force_close)
         head = express.head(data, end) if idle and not self._paused else None
-        receipt = express.take(head, data[end:]) if head is not None else None
-        if receipt is None:
+        if head is None:
             self._parse(express, data, end)
             return
         self._taken = data
         self._request_in_progress = True  # a shutdown waits for it
         self._next_keepalive_close_time = self._loop.time() + KEEP_ALIVE
-        receipt.add_done_callback(self._answer)
+        express.take(head, data[end:], self._told)
 
     def _parse(self, express: Express, data: bytes, end: int) -> None:
         """The long way; keeps count of the body's bytes, to know where the next request begins."""
@@ -88,13 +88,20 @@ class Protocol(web.RequestHandler):
         self._owed = max(_LOST, end + length - len(data))
         express.learn(data, end, message, length)
 
-    def _answer(self, receipt: "asyncio.Future[tuple[int, int]]") -> None:
-        """The signals are durable, or could not be: then the request goes the long way, which says why."""
+    def _told(self, receipt: Receipt | None) -> None:
+        if receipt is None:
+            self._answer(None)
+        else:
+            receipt.add_done_callback(self._answer)
+
+    def _answer(self, receipt: Receipt | None) -> None:
+        """The signals are durable, or could not be (None: not even queued): then the request goes the long way, which
+        says why."""
         data, later, self._taken, self._later = self._taken, self._later, None, b""
         self._request_in_progress = False
-        failed = receipt.cancelled() or receipt.exception() is not None
+        failed = receipt is None or receipt.cancelled() or receipt.exception() is not None
         if self.transport is not None and data is not None:
-            if failed:
+            if failed or receipt is None:
                 super().data_received(data)
             else:
                 self.transport.write(granted(*receipt.result()))

@@ -23,8 +23,9 @@ from engine.api.gate import Caller
 from engine.api.problems import SERVER, document_of
 from engine.api.router import Api
 from engine.api.signals import bind, count, refuse_all
+from engine.api.together import Receipt
 from engine.ingest.body import BadBody
-from engine.ingest.signals import Decoded, decode_frame, decode_frames
+from engine.ingest.signals import Decoded, decode_frame, decode_frames, singles_in
 from engine.model.signal import Signal
 
 IN_FLIGHT = 1024  # frames; beyond that the socket is not read, and TCP holds the sender back
@@ -56,7 +57,7 @@ class _Group:
     decoded: Decoded | None = None  # of a frame that stands alone, because part of it was rejected or warned of
     error: Exception | None = None
     seq: int | None = None  # of a frame that failed, as far as it is known
-    taken: "asyncio.Future[tuple[int, int]] | None" = None  # (accepted, duplicates), once durable
+    taken: Receipt | None = None
 
 
 class _Line:
@@ -130,12 +131,29 @@ async def _take_in(api: Api, caller: Caller, line: _Line, begun: "asyncio.Queue[
     """Queue the signals of the frames in line, in their order."""
     last = -1
     while frames := await line.take():
-        groups, last = _grouped(api, caller, frames, last)
+        taken = await _together(api, frames, last) if caller.token is None else None
+        groups, last = ([taken], taken.seqs[-1]) if taken else _grouped(api, caller, frames, last)
         for group in groups:
             if group.error is None and group.signals:
                 await _queue(api, group)
             await begun.put(group)
     await begun.put(None)
+
+
+async def _together(api: Api, frames: Sequence[bytes], last: int) -> _Group | None:
+    """Frames of one signal each, queued with what came on other connections; None: nothing was done."""
+    plain = singles_in(frames, last)
+    if plain is None:
+        return None
+    known: asyncio.Future[Receipt | None] = asyncio.get_running_loop().create_future()
+
+    def told(receipt: Receipt | None) -> None:
+        if not known.done():  # the socket is still there
+            known.set_result(receipt)
+
+    api.together.put(plain[1], told)
+    receipt = await known
+    return None if receipt is None else _Group(plain[0], taken=receipt)
 
 
 async def _queue(api: Api, group: _Group) -> None:

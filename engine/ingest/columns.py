@@ -9,9 +9,10 @@ from msgspec.structs import astuple
 
 from engine.ingest.identity import key_of_id, keys_of_columns
 from engine.ingest.wire import EARLIEST, SignalIn
-from engine.model.signals import NUMBERS, Floats, Lines, More, Signals, fill, ids_of
+from engine.model.signals import NUMBERS, Floats, Ints, Lines, More, Signals, fill, ids_of
 
 Texts = Sequence[str | None]
+NONE = -1  # no key: none is below zero
 
 
 def columns_of(wires: Sequence[SignalIn], arrival: float, latest: float) -> Signals | None:
@@ -29,27 +30,18 @@ def columns_of(wires: Sequence[SignalIn], arrival: float, latest: float) -> Sign
         fill(row, values)
     if np.isnan(numbers[1] + numbers[2]).any():
         return None
-    return columns(list(devices), numbers, events, people, ids, arrival, latest)
-
-
-def columns(
-    names: list[str],
-    numbers: Floats,
-    events: Texts,
-    people: Texts,
-    ids: Texts,
-    arrival: float,
-    latest: float,
-) -> Signals | None:
-    """Columns of checked values, ``at`` NaN where it was not sent; None where a time is refused."""
-    named = [id for id in ids if id is not None]
-    if len(named) == len(ids):
-        keys = list(map(key_of_id, named))
-    else:
-        keys = keys_of_columns(numbers, zip(names, events, people, strict=True), ids)
+    keys = np.array([NONE if id is None else key_of_id(id) for id in ids], np.int64)
+    fill_keys(keys, numbers, devices, events, people)
     if not told(numbers[0], arrival, latest):
         return None
-    return Signals(Lines(names), np.array(keys, np.int64), numbers, ids_of(ids), more_of(events, people))
+    return Signals(Lines(list(devices)), keys, numbers, ids_of(ids), more_of(events, people))
+
+
+def fill_keys(keys: Ints, numbers: Floats, names: Sequence[str], events: Texts, people: Texts) -> None:
+    """Put the keys of those that have none for want of an id; ``numbers``: as sent, NaN where ``at`` was not."""
+    some: list[int] = (keys == NONE).nonzero()[0].tolist()
+    if some:
+        keys[some] = keys_of_columns(numbers[:, some], [(names[k], events[k], people[k]) for k in some])
 
 
 def more_of(events: Texts, people: Texts) -> dict[int, More]:

@@ -78,10 +78,11 @@ class Recent:
         return None if found.all() else found
 
     def _by_turns(self, rows: Ints, keys: Ints) -> Bools | None:
-        """Those that come several times take turns, each time one signal of each."""
-        ordered = np.sort(rows)
-        if not np.count_nonzero(ordered[1:] == ordered[:-1]):
-            return self._held.add(rows, keys)
+        """Those that come several times take turns, each time one signal of each; few are judged one by one."""
+        if len(rows) > _FEW:
+            ordered = np.sort(rows)
+            if not np.count_nonzero(ordered[1:] == ordered[:-1]):
+                return self._held.add(rows, keys)
         found, left = np.zeros(len(rows), np.bool_), rows.argsort(kind="stable")
         while len(left) > _FEW:
             first = np.ones(len(left), np.bool_)
@@ -117,22 +118,21 @@ class Recent:
         if not self._new:
             self._new = {}  # a dict does not shrink
 
-    def admit(self, signals: Sequence[Signal], received: float) -> tuple[Sequence[Signal], int]:
-        """The signals that are no repeats, in order, and how many were; see ``fresh``."""
-        if isinstance(signals, Signals) and len(signals) > _FEW:
+    def judge(self, signals: Sequence[Signal], received: float) -> list[int] | None:
+        """The places of those that are no repeats (None: all); see ``fresh``."""
+        if type(signals) is Signals:
             rows = self._names.rows_of(signals.names, len(signals), add=False)
             signals.rows = self._names, rows
             told = self.fresh(rows, signals.keys, signals.names, received)
-            if told is None:
-                return signals, 0
-            found: Sequence[int] = told.nonzero()[0].tolist()
-        else:
-            devices, keys = [signal.device for signal in signals], [signal.key for signal in signals]
-            found = self._each(self._names.find_all(devices), keys, devices, received)
-        if len(found) == len(signals):
-            return signals, 0
-        some = signals.take(found) if isinstance(signals, Signals) else [signals[k] for k in found]
-        return some, len(signals) - len(found)
+            return None if told is None else told.nonzero()[0].tolist()
+        devices, keys = [signal.device for signal in signals], [signal.key for signal in signals]
+        found = self._each(self._names.find_all(devices), keys, devices, received)
+        return None if len(found) == len(signals) else found
+
+    def admit(self, signals: Sequence[Signal], received: float) -> tuple[Sequence[Signal], int]:
+        """The signals that are no repeats, in order, and how many were."""
+        fresh = among(signals, self.judge(signals, received))
+        return fresh, len(signals) - len(fresh)
 
     def note(self, signals: Sequence[Signal], received: float) -> None:
         """Remember what the journal holds: replay, in order."""
@@ -210,6 +210,13 @@ class Recent:
             return False
         brief[identity] = received
         return True
+
+
+def among(signals: Sequence[Signal], places: Sequence[int] | None) -> Sequence[Signal]:
+    """Those at some places (None: all)."""
+    if places is None:
+        return signals
+    return signals.take(places) if isinstance(signals, Signals) else [signals[k] for k in places]
 
 
 def _split(held: bytes) -> list[int]:

@@ -1,12 +1,13 @@
 """numba, where it is installed (``herenow[fast]``): the same signals, bit for bit, in less time. Never required."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from engine.ingest import lastkeys
-from engine.ingest.columns import columns, more_of, told
+from engine.ingest.columns import Texts, fill_keys, more_of, told
 from engine.ingest.wire import BOUNDS
 from engine.loops import kept_apart
 from engine.model.signals import FEW, NUMBERS, Floats, Lines, Signals
@@ -14,6 +15,7 @@ from engine.model.signals import FEW, NUMBERS, Floats, Lines, Signals
 loops: ModuleType | None = None  # None: go by the decoder
 _PLAIN = b'[{"device":"nobody","at":1795508100.25,"lat":52.5,"lon":13.4}]'
 _ANY = -np.inf, np.inf
+_SOME = 3  # bodies of one signal from which it pays to read them as one
 
 
 def load() -> bool:
@@ -39,6 +41,18 @@ def signals(body: bytes, most: int, arrival: float, latest: float) -> Signals | 
     return read(loops, body, count, arrival, latest)
 
 
+def together(bodies: Sequence[bytes], arrival: float, latest: float) -> Signals | None:
+    """Bodies of one signal each as one array, where there are some and all are plainly written and good; else None."""
+    if loops is None or len(bodies) < _SOME:
+        return None
+    text = b"[" + b",".join(bodies) + b"]"
+    # As many braces as bodies, each of which begins with one: where the whole reads as so many signals, no signal goes
+    # on from one body into the next.
+    if text.count(b"{") != len(bodies) or not all(body.startswith(b"{") for body in bodies):
+        return None
+    return read(loops, text, len(bodies), arrival, latest)
+
+
 def read(scan: ModuleType, body: bytes, count: int, arrival: float, latest: float) -> Signals | None:
     """The same by loops that are loaded, where there are so many."""
     text = np.frombuffer(body + scan.PAD, np.uint8)
@@ -51,18 +65,17 @@ def read(scan: ModuleType, body: bytes, count: int, arrival: float, latest: floa
     long, names_to, ids_to, named, some = counts.tolist()
     if long and not _long(body, odd[:long].tolist(), numbers):
         return None
-    told_names = names[: names_to - 1].tobytes().decode("ascii")
-    told_ids = ids[: ids_to - 1].tobytes().decode("ascii")
-    events, people = (
-        ([body[a:b].decode() or None for a, b in spans] for spans in telling.tolist()) if some else ([], [])
-    )
+    devices = Lines(names[: names_to - 1].tobytes().decode("ascii"))
+    events: Texts = [None] * count
+    people = events
+    if some:
+        events, people = ([body[a:b].decode() or None for a, b in spans] for spans in telling.tolist())
     if named < count:
-        nobody: list[str | None] = [None] * count
-        texts = told_names.split("\n"), numbers, events or nobody, people or nobody
-        return columns(*texts, [id or None for id in told_ids.split("\n")], arrival, latest)
+        fill_keys(keys, numbers, devices.list, events, people)
     if not told(numbers[0], arrival, latest):
         return None
-    return Signals(Lines(told_names), keys, numbers, Lines(told_ids), more_of(events, people))
+    given = Lines(ids[: ids_to - 1].tobytes().decode("ascii")) if named else None
+    return Signals(devices, keys, numbers, given, more_of(events, people) if some else None)
 
 
 def _long(body: bytes, odd: list[list[int]], numbers: Floats) -> bool:

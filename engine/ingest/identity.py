@@ -5,7 +5,7 @@
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from struct import Struct
 from typing import Any
@@ -46,15 +46,12 @@ def key_of_id(id: str) -> int:
     return int.from_bytes(id.encode(), "little") % PRIME
 
 
-def keys_of_columns(numbers: Floats, texts: Iterable[tuple[Any, ...]], ids: Sequence[str | None]) -> list[int]:
-    """The keys of many: as :func:`key_of`. ``numbers``: as sent (NaN where ``at`` was not); ``texts``: device, event,
-    person of each."""
+def keys_of_columns(numbers: Floats, texts: Iterable[tuple[Any, ...]]) -> list[int]:
+    """The keys of many without ids: as :func:`key_of`. ``numbers``: as sent (NaN where ``at`` was not); ``texts``:
+    device, event, person of each."""
     rows, keys = numbers.T.astype("<f8").tobytes(), []
     unknown = [at != at for at in numbers[0].tolist()]
-    for k, (text, id) in enumerate(zip(texts, ids, strict=True)):
-        if id is not None:
-            keys.append(key_of_id(id))
-            continue
+    for k, text in enumerate(texts):
         key = _digest(rows[_WIDTH * k : _WIDTH * (k + 1)] + _pack((*text, None, None))) & _MASK
         keys.append(key | BRIEF if unknown[k] else key)
     return keys

@@ -201,12 +201,12 @@ class LastKeys:
     # ------------------------------------------------------------------ many at once
 
     def add_settled(self, rows: Ints, keys: Ints) -> tuple[Bools | None, Ints | None]:
-        """Remember a key each of rows that have many, which may come several times, by the compiled loops: which are
-        new (None: all), and which are of other rows (None: none)."""
+        """Remember a key each of rows, which may come several times, by the compiled loops: which are new (None: all),
+        and which are of other rows (None: none), whose keys have to move."""
         if loops is None:
             return None, np.arange(len(rows))
         told = np.empty(len(rows), np.uint8)
-        if not loops.add(rows, keys, self._words.array, self._pools[-1].keys.array, told):
+        if not loops.add(rows, keys, self._words.array, *(pool.keys.array for pool in self._pools), told):
             return None, None
         other: Ints = (told == loops.OTHER).nonzero()[0]
         return told != loops.REPEAT, other if len(other) else None

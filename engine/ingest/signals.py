@@ -4,6 +4,7 @@ The fast way decodes a whole body in one call into checked structs. Only when th
 signal by signal, so that each bad one is named and the good ones are accepted.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -103,7 +104,18 @@ class _RawFrame(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _frame = msgspec.json.Decoder(FrameIn)
+_PLAIN_FRAME = re.compile(rb'\{"seq": ?(\d{1,15}), ?"signals": ?\[(\{[^{]+\})\]\}')
 _raw_frame = msgspec.json.Decoder(_RawFrame)
+
+
+def singles_in(frames: Sequence[bytes], last: int) -> tuple[list[int], list[bytes]] | None:
+    """The ``seq`` numbers of frames, which rise from ``last``, and the signal of each as its text; None where one has
+    not just one, or is not plainly written."""
+    found = [_PLAIN_FRAME.fullmatch(frame) for frame in frames]
+    seqs = [int(plain[1]) for plain in found if plain]
+    if len(seqs) < len(frames) or any(b <= a for a, b in pairwise([last, *seqs])):
+        return None
+    return seqs, [plain[2] for plain in found if plain]
 
 
 def decode_frames(

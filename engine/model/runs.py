@@ -53,6 +53,9 @@ class Runs(Sequence[Record]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
 
+_COLUMNS = (Signals, Runs)
+
+
 def runs(records: Run) -> Sequence[Run]:
     """The parts of records: ``Signals``, or others (single signals may be among them)."""
     return records.parts if type(records) is Runs else (records,)
@@ -77,7 +80,7 @@ def together(parts: Iterable[Run]) -> Run:
     """Records one after the other; signals that follow each other go into columns where they are more than a few, or
     where some that came one by one are many."""
     parts = list(parts)
-    if sum(map(len, parts)) <= _SINGLES and not any(isinstance(part, Signals | Runs) for part in parts):
+    if sum(map(len, parts)) <= _SINGLES and not any(type(part) in _COLUMNS for part in parts):
         return [record for part in parts for record in part]
     items = (item for part in parts for item in items_of(part))
     return _one(
@@ -96,11 +99,13 @@ def items_of(records: Run) -> Iterator[Record | Signals]:
 
 
 def joined(items: Sequence[Signal | Signals]) -> Sequence[Signal]:
-    """Signals one after the other: in columns, or a list where they are few."""
+    """Signals one after the other: in columns, or a list where they are few and not in columns all."""
+    if all(type(item) is Signals for item in items):
+        return Signals.join(cast(list[Signals], items))
     if len(items) <= FEW and all(type(item) is Signal for item in items):
         return cast(list[Signal], items)
     if sum(len(item) if type(item) is Signals else 1 for item in items) <= FEW:
-        return [signal for item in items for signal in (item if type(item) is Signals else (item,))]
+        return [signal for item in items for signal in (item if type(item) is Signals else (cast(Signal, item),))]
     found: list[Signals] = []
     for columns, group in groupby(items, key=lambda item: type(item) is Signals):
         same = list(group)

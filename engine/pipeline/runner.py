@@ -13,7 +13,7 @@ import engine
 from engine.author.project import Bundle
 from engine.clock import Clock, monotonic
 from engine.errors import AuthorError, Busy, Finding, StoreError
-from engine.ingest.dedupe import Recent
+from engine.ingest.dedupe import Recent, among
 from engine.measure.metrics import Metrics
 from engine.model.config import Config
 from engine.model.moment import Effects
@@ -152,9 +152,14 @@ class Runner:
 
     def offer(self, signals: Sequence[Signal]) -> asyncio.Future[tuple[int, int]]:
         """The same without a wait: refused at once, or the answer to be."""
+        return self.offer_each(signals)[0]
+
+    def offer_each(self, signals: Sequence[Signal]) -> tuple[asyncio.Future[tuple[int, int]], Sequence[int] | None]:
+        """The same, and the places of those that are no repeats (None: all)."""
         self._refuse_when_full(len(signals))
-        fresh, duplicates = self.recent.admit(signals, self.clock.now())
-        return self._put(fresh, False, duplicates).done
+        places = self.recent.judge(signals, self.clock.now())
+        fresh = among(signals, places)
+        return self._put(fresh, False, len(signals) - len(fresh)).done, places
 
     async def activate(
         self, bundle: Bundle, by: str = "", why: str = "", source: str = "folder", approved_by: str = ""

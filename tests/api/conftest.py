@@ -147,7 +147,7 @@ class FakeEngine:
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
-        fresh = [s for s in signals if (s.device, s.key) not in self.keys]
+        fresh = [signals[place] for place in self.fresh(signals)]
         self.keys |= {(s.device, s.key) for s in fresh}
         self.taken += fresh
         return len(fresh), len(signals) - len(fresh)
@@ -155,6 +155,13 @@ class FakeEngine:
     def offer(self, signals: list[Signal]) -> asyncio.Future[tuple[int, int]]:
         self.offered += 1
         return asyncio.ensure_future(self.ingest(signals))
+
+    def offer_each(self, signals: Sequence[Signal]) -> tuple[asyncio.Future[tuple[int, int]], list[int]]:
+        return self.offer(list(signals)), self.fresh(signals)
+
+    def fresh(self, signals: Sequence[Signal]) -> list[int]:
+        keys = [(signal.device, signal.key) for signal in signals]
+        return [place for place, key in enumerate(keys) if key not in self.keys and key not in keys[:place]]
 
     async def change_fences(self, wish: Wish) -> None:
         if self.failure is not None:

@@ -113,10 +113,13 @@ def test_records_are_cut_anywhere(records, first, last):
 
 
 @given(SIGNALS)
-def test_signals_that_are_sensed_together_are_a_list_where_they_are_few(signals):
+def test_signals_that_are_sensed_together_are_a_list_where_they_are_few_and_some_came_as_objects(signals):
     mixed = joined([Signals.of(signals[:1]), *signals[1:]])
     assert list(mixed) == signals
-    assert isinstance(mixed, Signals) == (len(signals) > FEW)
+    assert isinstance(mixed, Signals) == (len(signals) > FEW or len(signals) == 1)
+    columns = joined([Signals.of(signals[:1]), *([Signals.of(signals[1:])] if signals[1:] else [])])
+    assert list(columns) == signals
+    assert isinstance(columns, Signals)
 
 
 @given(RECORDS)
