@@ -15,7 +15,6 @@ from engine.model.signals import FEW, NUMBERS, Floats, Lines, Signals
 loops: ModuleType | None = None  # None: go by the decoder
 _PLAIN = b'[{"device":"nobody","at":1795508100.25,"lat":52.5,"lon":13.4}]'
 _ANY = -np.inf, np.inf
-_SOME = 3  # bodies of one signal from which it pays to read them as one
 
 
 def load() -> bool:
@@ -42,8 +41,8 @@ def signals(body: bytes, most: int, arrival: float, latest: float) -> Signals | 
 
 
 def together(bodies: Sequence[bytes], arrival: float, latest: float) -> Signals | None:
-    """Bodies of one signal each as one array, where there are some and all are plainly written and good; else None."""
-    if loops is None or len(bodies) < _SOME:
+    """More than a few bodies of one signal each as one array, where all are plainly written and good; else None."""
+    if loops is None or len(bodies) <= FEW:
         return None
     text = b"[" + b",".join(bodies) + b"]"
     # As many braces as bodies, each of which begins with one: where the whole reads as so many signals, no signal goes

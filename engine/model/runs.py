@@ -105,7 +105,7 @@ def joined(items: Sequence[Signal | Signals]) -> Sequence[Signal]:
     if len(items) <= FEW and all(type(item) is Signal for item in items):
         return cast(list[Signal], items)
     if sum(len(item) if type(item) is Signals else 1 for item in items) <= FEW:
-        return [signal for item in items for signal in (item if type(item) is Signals else (cast(Signal, item),))]
+        return [signal for item in items for signal in (item if type(item) is Signals else (item,))]
     found: list[Signals] = []
     for columns, group in groupby(items, key=lambda item: type(item) is Signals):
         same = list(group)

@@ -15,9 +15,10 @@ FIX = {"lat": 52.5, "lon": 13.4}
 
 
 @pytest.fixture(autouse=True)
-def loops():
+def loops(monkeypatch):
     if not fast.load():
         pytest.skip("numba is not installed")
+    monkeypatch.setattr(fast, "FEW", 2)
 
 
 def body(name, **more):
