@@ -65,9 +65,8 @@ def advance(context: Any, rows: Any, numbers: Any, received: Any, forced: Any) -
     while first < total:
         last = first
         while last < min(first + TOGETHER, total) and previous[last] < first:
-            asked = len(forced) > 0 and forced[last]
             behind = previous[last] != NONE and gone[previous[last]]
-            bench.modes[last - first] = LEFT if asked or behind else QUIET
+            bench.modes[last - first] = LEFT if behind else QUIET
             last += 1
         count = sweep(
             first, last, rows, numbers, world.devices, world.knowns, world.limits, world.ground, world.tables,
@@ -78,7 +77,8 @@ def advance(context: Any, rows: Any, numbers: Any, received: Any, forced: Any) -
             return wanting
         _link(count, first, last, found, bench)
         for k in range(first, last):
-            gone[k] = not _one(c, k, first, rows, numbers, received, world, found, bench)
+            asked = len(forced) > 0 and forced[k] != 0
+            gone[k] = not _one(c, k, first, asked, rows, numbers, received, world, found, bench)
         first = last
         c.at = first
     return DONE
@@ -153,15 +153,16 @@ def _leave(c: Any, k: int, pair: int, judged: bool, found: Found, bench: Bench) 
 
 @jit
 def _one(
-    c: Any, k: int, first: int, rows: Any, numbers: Any, received: Any, world: World, found: Found, bench: Bench
-) -> bool:
+    c: Any, k: int, first: int, forced: bool, rows: Any, numbers: Any, received: Any, world: World, found: Found,
+    bench: Bench,
+) -> bool:  # fmt: skip
     """Apply a signal; False where it is left."""
     own, mode, pair = world.devices[rows[k]], bench.modes[k - first], bench.heads[k - first]
     if mode == LATE:
         c.late += 1
         return True
     stirred = mode == DUE or pair != NONE
-    if mode == LEFT or (stirred and (c.travelled != 0 or not _plain(own, pair, world, found, bench))):
+    if mode == LEFT or forced or (stirred and (c.travelled != 0 or not _plain(own, pair, world, found, bench))):
         _leave(c, k, pair, mode != LEFT, found, bench)
         return False
     now, usable = numbers[0, k], numbers[1, k] == numbers[1, k]
