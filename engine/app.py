@@ -18,7 +18,7 @@ from engine.author.watch import Watcher
 from engine.clock import Clock, SimulatedClock, SystemClock
 from engine.deliver import Deliverer, lane_policies, notes, open_adapters
 from engine.errors import AuthorError, Busy, ConfigError, Finding, StoreError
-from engine.ingest import fast as reading
+from engine.hastening import hasten
 from engine.model.config import Config
 from engine.model.moment import Notification
 from engine.pipeline import heap
@@ -26,7 +26,6 @@ from engine.pipeline.runner import Runner
 from engine.pipeline.state import STAGED
 from engine.pipeline.undisturbed import settled
 from engine.schedule import Chore, scheduler, schedules_of
-from engine.sense import fast
 from engine.simulate.personas import load_personas
 from engine.simulate.sandbox import SPEED, sandbox_config, sandbox_start
 from engine.simulate.stream import simulate
@@ -73,9 +72,6 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
         runner.releases.at_hand = folder
         await runner.start()
         stack.push_async_callback(runner.close)
-        fresh = not runner.saving.last
-        if fresh:  # nobody waits yet, and the first time it compiles
-            await _hasten(runner)
         await _first_release(runner, config, await folder)
         runner.releases.at_hand = None
         deliverer, remarks, send = await _deliver(stack, runner, config, environ)
@@ -85,9 +81,8 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
         app = application(runner, keyring, deliverer)
         port = await stack.enter_async_context(listen(app, config.server.host, config.server.port))
         await send()  # a second server, refused for its port, has sent nothing
-        if not fresh:  # everybody waits
-            hastening = asyncio.create_task(_hasten(runner), name="hasten")
-            stack.callback(hastening.cancel)
+        hastening = asyncio.create_task(hasten(runner), name="hasten")
+        stack.callback(hastening.cancel)
         if keyring.empty:
             remarks += ("without any key only this machine is served; make one with: herenow keys create",)
         if not runner.core.compiled.release.rules:
@@ -132,13 +127,6 @@ async def _deliver(
 
 
 # ------------------------------------------------------------------ releases from the folder
-
-
-async def _hasten(runner: Runner) -> None:
-    """Read and sense by the compiled loops from here on, where they are installed: the same comes out."""
-    if await asyncio.to_thread(reading.load) and await asyncio.to_thread(fast.load):
-        await asyncio.to_thread(lambda: runner.core.compiled.fences.ground)
-        runner.core.sense.hasten()
 
 
 def _folder(config: Config) -> Bundle | AuthorError:

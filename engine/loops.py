@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
+_WHOLE = "whole"  # a file that says that nothing is left to be compiled
 SHARED = (_HERE / "loops.py", _HERE / "peek.py", _HERE / "model" / "signals.py")  # what loops use beside their room
 
 
@@ -41,11 +42,17 @@ def kept_apart(room: Path) -> Iterator[None]:
         setattr(config, "CACHE_DIR", chosen)  # noqa: B010
 
 
+def keep(room: Path) -> None:
+    """All that the present state of that folder's files needs is compiled."""
+    with contextlib.suppress(OSError):  # then it is compiled with each start
+        (_folder(room, os.environ.get("NUMBA_CACHE_DIR", "")) / _WHOLE).touch()
+
+
 def kept(room: Path) -> bool:
     """Whether numba is there, and what is compiled of the present state of that folder's files: to load it then takes a
     second, and not many."""
     folder = _folder(room, os.environ.get("NUMBA_CACHE_DIR", ""))
-    return find_spec("numba") is not None and any(folder.rglob("*.nbi"))
+    return find_spec("numba") is not None and (folder / _WHOLE).exists()
 
 
 def _folder(room: Path, chosen: str) -> Path:

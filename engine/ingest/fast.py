@@ -9,9 +9,11 @@ import numpy as np
 from engine.ingest import lastkeys
 from engine.ingest.columns import Texts, fill_keys, more_of, told
 from engine.ingest.wire import BOUNDS
-from engine.loops import kept_apart
+from engine.loops import keep, kept_apart
+from engine.loops import kept as is_kept
 from engine.model.signals import FEW, NUMBERS, Floats, Lines, Signals
 
+_HERE = Path(__file__).parent
 loops: ModuleType | None = None  # None: go by the decoder
 _PLAIN = b'[{"device":"nobody","at":1795508100.25,"lat":52.5,"lon":13.4}]'
 _ANY = -np.inf, np.inf
@@ -22,7 +24,7 @@ def load() -> bool:
     global loops
     if loops is None:
         try:
-            with kept_apart(Path(__file__).parent):
+            with kept_apart(_HERE):
                 from engine.ingest import kernel_keys, kernel_scan  # noqa: PLC0415  (it may not be there)
         except ImportError:
             return False
@@ -30,7 +32,13 @@ def load() -> bool:
         loops, lastkeys.loops = kernel_scan, kernel_keys
         nobody = np.zeros(0, np.int64)
         lastkeys.LastKeys().add_settled(nobody, nobody)
+        keep(_HERE)
     return True
+
+
+def kept() -> bool:
+    """Whether ``load`` has nothing to compile."""
+    return loops is not None or is_kept(_HERE)
 
 
 def signals(body: bytes, most: int, arrival: float, latest: float) -> Signals | None:

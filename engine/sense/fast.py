@@ -34,6 +34,7 @@ def load() -> bool:
         _rehearse(found)
         kernels, FenceSet.grounded, names.loops = found, True, kernel_names
         Devices().names.rows_of(Lines("nobody"), 1, add=True)
+        loops.keep(Path(__file__).parent)
     return True
 
 

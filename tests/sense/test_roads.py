@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine import loops
-from engine.loops import kept, kept_apart
+from engine.loops import keep, kept, kept_apart
 from engine.model.fence import Circle, Corridor, Fence, Polygons
 from engine.model.release import SensePolicy
 from engine.model.signal import Reported, Signal
@@ -268,9 +268,11 @@ def test_what_is_compiled_is_known_to_be_at_hand(monkeypatch, tmp_path):
     assert not kept(room)
     monkeypatch.setattr("numba.config.CACHE_DIR", str(chosen))
     with kept_apart(room):
-        folder = Path(sys.modules["numba"].config.CACHE_DIR) / "sense"
-    folder.mkdir(parents=True)
-    (folder / "kernels.sweep-152.nbi").touch()
+        folder = Path(sys.modules["numba"].config.CACHE_DIR)
+    (folder / "sense").mkdir(parents=True)
+    (folder / "sense" / "kernels.sweep-152.nbi").touch()
+    assert not kept(room)  # whoever compiled it may have been stopped half way
+    keep(room)
     assert kept(room)
     (room / "columns.py").write_text("HELD = 8")
     assert not kept(room)
