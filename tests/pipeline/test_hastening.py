@@ -79,4 +79,5 @@ async def test_without_numba_nothing_is_done(monkeypatch, asked):
     monkeypatch.setattr(hastening, "find_spec", lambda name: None)
     runner = Standing()
     await hastening.hasten(runner)
-    assert asked == [] and runner.hastened == 0
+    assert asked == []
+    assert runner.hastened == 0
