@@ -29,6 +29,7 @@ import uvloop
 
 from benchmarks import way, world
 from benchmarks.http_ingest import cpu, free_port, post_all, ready, stepped
+from engine.hastening import compiled
 
 SOCKETS = 16
 BURST = 4  # frames on one socket before the next one's turn
@@ -246,6 +247,7 @@ async def idle(port: int, new: Iterator[dict[str, Any]], ask: Callable[[], dict[
 
 async def run(args: argparse.Namespace) -> None:
     """A server, and the measurement."""
+    await compiled()  # else it begins without its loops
     with tempfile.TemporaryDirectory() as folder:
         port, file = free_port(), Path(folder) / "told.json"
         config = world.write_project(Path(folder) / "project", args.fences, args.rules, port, "cooldown = '0s'\n")

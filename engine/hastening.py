@@ -24,8 +24,7 @@ async def hasten(runner: Runner) -> None:
     """Read and sense by the compiled loops from here on, where they are installed."""
     if find_spec("numba") is None:
         return
-    if not (reading.kept() and sensing.kept()):
-        await _compile()
+    await compiled()
     await asyncio.to_thread(load)
     await asyncio.to_thread(lambda: runner.core.compiled.fences.ground)
     runner.core.sense.hasten()
@@ -37,8 +36,10 @@ def load() -> None:
     sensing.load()
 
 
-async def _compile() -> None:
-    """Have them compiled where nobody waits. Where that fails they are compiled here."""
+async def compiled() -> None:
+    """Have them compiled by another process, if they are not and numba is there. Where that fails, ``load`` does it."""
+    if find_spec("numba") is None or (reading.kept() and sensing.kept()):
+        return
     where = {"PYTHONPATH": str(Path(engine.__file__).parent.parent)}
     nowhere = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(

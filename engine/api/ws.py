@@ -27,6 +27,7 @@ from engine.api.together import Receipt
 from engine.ingest.body import BadBody
 from engine.ingest.signals import Decoded, decode_frame, decode_frames, singles_in
 from engine.model.signal import Signal
+from engine.model.signals import FEW
 
 IN_FLIGHT = 1024  # frames; beyond that the socket is not read, and TCP holds the sender back
 BYTES_IN_FLIGHT = 1 << 20  # likewise, but for a single frame that is larger
@@ -131,7 +132,8 @@ async def _take_in(api: Api, caller: Caller, line: _Line, begun: "asyncio.Queue[
     """Queue the signals of the frames in line, in their order."""
     last = -1
     while frames := await line.take():
-        taken = await _together(api, frames, last) if caller.token is None else None
+        many = len(frames) > FEW and caller.token is None  # few do not wait for others: that costs more than it saves
+        taken = await _together(api, frames, last) if many else None
         groups, last = ([taken], taken.seqs[-1]) if taken else _grouped(api, caller, frames, last)
         for group in groups:
             if group.error is None and group.signals:
