@@ -15,9 +15,10 @@ from engine.model.signal import Signal, Transition
 from engine.model.signals import FEW, Signals
 from engine.sense import endings, fast
 from engine.sense.arithmetic import Bools, Ints
+from engine.sense.carrying import carried
 from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, packed
 from engine.sense.fences import FenceSet
-from engine.sense.machine import OVER, STATE_NAMES, Device, Evidence, Machine, Stay
+from engine.sense.machine import OVER, STATE_NAMES, Device, Evidence, Machine
 from engine.sense.names import Names
 from engine.sense.positions import SHOWN, Past, position_of
 from engine.sense.segment import Segment
@@ -237,7 +238,7 @@ class Sense:
         for device in changed:
             now = device.at if received is None else max(received - device.received, 0.0) + device.at
             try:
-                out.extend(self._moved(device, old, fences, moved, now))
+                out.extend(carried(device, old, fences, moved, now, self._machine))
             except Exception as error:  # where it is now is found out with its next fix
                 self._failed(-1, device.name, error)
                 device.stays = []
@@ -270,27 +271,6 @@ class Sense:
         some = np.zeros(self._devices.size, np.bool_)
         some[owner[wanted]] = True
         return some
-
-    def _moved(self, device: Device, old: FenceSet, new: FenceSet, moved: Ints, now: float) -> list[Transition]:
-        """Carry the stays of a device over to other fences (the machine is already theirs), ``now`` by its clock."""
-        out, kept = [], []
-        for stay in device.stays:
-            before, fence = stay.fence, int(moved[stay.fence])
-            goes_on, ended = fence != NONE, None
-            stay.fence = fence
-            if not goes_on:
-                ended = self._machine.ended(device, stay, old.ids[before])
-            elif new.hours.get(fence) != old.hours.get(before):
-                goes_on, ended = self._machine.rescheduled(device, stay, now)
-            if goes_on:
-                stay.dwell = _dwells_done(now, stay, old.dwells[before], new.dwells[fence])
-                kept.append(stay)
-            out += [] if ended is None else [ended]
-        device.stays = kept
-        for mark in device.marks:
-            mark.fence = int(moved[mark.fence])
-        device.marks = [mark for mark in device.marks if mark.fence != NONE]
-        return out
 
     # ------------------------------------------------------------------ questions
 
@@ -391,11 +371,3 @@ class Sense:
         devices.queued[: devices.size] = NEVER
         sense._arm((devices.live[: devices.size] | (devices.timer[: devices.size] < np.inf)).nonzero()[0])
         return sense
-
-
-def _dwells_done(now: float, stay: Stay, before: tuple[float, ...], after: tuple[float, ...]) -> int:
-    """How many dwells are done, or past already when the rule that wants them came."""
-    if before == after:
-        return stay.dwell
-    past = max(now - stay.visit, before[stay.dwell - 1] if stay.dwell else 0.0)
-    return sum(1 for seconds in after if seconds <= past)

@@ -19,6 +19,7 @@ from engine.pipeline.moments import Composing
 from engine.pipeline.scheduled import Firings
 from engine.pipeline.sequels import Sequels
 from engine.pipeline.windows import Windows
+from engine.sense import fast
 from engine.sense.machine import Machine
 from engine.sense.segment import Segment
 from engine.sense.single import Single
@@ -41,6 +42,12 @@ BAD = "d3"
 
 class Bug(Exception):
     """Ours."""
+
+
+@pytest.fixture(autouse=True)
+def without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error can be put into Python alone: whether a server of another test has loaded the loops must not show."""
+    monkeypatch.setattr(fast, "kernels", None)
 
 
 def failing(patch: pytest.MonkeyPatch, owner: Any, name: str, when: Callable[..., bool]) -> None:

@@ -14,6 +14,7 @@ from engine.model.fence import Circle, Corridor, Fence, Polygons
 from engine.model.release import SensePolicy
 from engine.model.signal import Reported, Signal
 from engine.sense import FenceSet, Sense, fast, names
+from engine.sense.single import Single
 
 LAT, LON = 48.85, 2.35
 PLACES = ((LON, LAT), (179.9995, -16.5), (30.0, 84.0))
@@ -177,6 +178,20 @@ def test_the_kernels_leave_each_device_as_single_signals_do_to_the_last_bit(seed
             told += len(both[0])
     assert told > 200
     assert swift.faults == law.faults == []
+
+
+@pytest.mark.faulty
+def test_what_the_kernels_leave_and_fails_is_passed_over_alone(kernels, monkeypatch):
+    """The phone's own report is for the machine; where that fails, all others are sensed, and the device's next."""
+    sense = Sense(SensePolicy())
+    sense.use(FenceSet.compile([Fence("cafe", Circle(LON, LAT, 200.0))]), sense.policy)
+    told = Single._told
+    monkeypatch.setattr(Single, "_told", lambda self, report, seen: told(self, report, seen) and 1 / 0)
+    signals = [Signal(f"d{k % 5}", 1e6 + k, k, lat=LAT, lon=LON, accuracy=5.0) for k in range(10)]
+    signals[3] = Signal("d3", 1e6 + 3, 3, reported=Reported("enter", "cafe"))
+    entered = sense.advance(signals, [1e6] * 10)
+    assert [(t.device, t.record) for t in entered] == [("d0", 0), ("d1", 1), ("d2", 2), ("d4", 4), ("d3", 8)]
+    assert [(record, device, type(error)) for record, device, error in sense.faults] == [(3, "d3", ZeroDivisionError)]
 
 
 def test_no_signals_are_nothing_to_the_kernels(kernels):
