@@ -15,8 +15,13 @@ from shapely import affinity
 from engine.model.fence import Fence, Polygons
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal
-from engine.sense import FenceSet, Sense, fast
+from engine.model.signals import Signals
+from engine.sense import FenceSet, fast
+from engine.sense.columns import Devices, Marks, Stays
 from engine.sense.fixes import Fixes
+from engine.sense.shelf import Shelf
+from engine.sense.single import Single
+from engine.sense.swift import Givers, evidence, transitions
 
 PLACES = ((13.4, 52.5), (-70.0, -33.0), (0.0, 0.0), (179.5, -17.0), (100.0, 71.0))
 POLAR = ((25.0, 84.0), (-120.0, -88.5))
@@ -92,11 +97,16 @@ def by_columns(fences: FenceSet, which: np.ndarray, where: np.ndarray) -> np.nda
 
 
 def by_kernels(fences: FenceSet, which: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Inside or not, by whether a stranger with a precise fix there enters: what the kernels leave included."""
-    sense = Sense(SensePolicy())
-    sense.use(fences, sense.policy)
+    """Inside or not, by whether a stranger with a precise fix there enters: what the kernels leave, too."""
+    policy, devices, stays = SensePolicy(), Devices(), Stays()
+    single = Single(Shelf(devices, stays, Marks()), fences, policy)
     signals = [Signal(f"{k}", 0.0, k, lat=lat, lon=lon, accuracy=0.0) for k, (lon, lat) in enumerate(where.tolist())]
-    entered = {(t.record, t.fence) for t in sense.advance(signals, [0.0] * len(signals))}
+    given = Givers(devices, single).of(Signals.of(signals), [0.0] * len(signals))
+    swept = fast.swift(fences, policy).advance(given, devices, stays, 0.0)
+    told = transitions(swept, given.rows, devices.names, fences.ids)
+    entered = {(t.record, t.fence) for t in told}
+    for k, seen in evidence(swept, given, single.judge).items():
+        entered |= {(k, fences.ids[fence]) for fence, evident in seen.items() if evident.into}
     return np.array([(k, fences.ids[fence]) in entered for k, fence in enumerate(which.tolist())])
 
 
