@@ -16,6 +16,8 @@ from engine.sense.columns import NONE, Devices, Stays, packed
 from engine.sense.context import CALL, CONTEXT, MORE_STAYS, MORE_TOLD, TOLD
 from engine.sense.fences import FenceSet
 from engine.sense.fixes import Fixes
+from engine.sense.ground import GROUND, ROUND
+from engine.sense.index import SLOT
 from engine.sense.machine import KINDS, Evidence
 from engine.sense.mass import SIGMA_PER_ACCURACY, edge_table, small_table, wide_table
 from engine.sense.names import Names
@@ -26,6 +28,18 @@ from engine.sense.verdict import KNOWN, Judge, Pairs, Thresholds
 Fired = list[tuple[tuple[float, int, int], Transition]]  # what timers told, each with what it is sorted by
 _FIRST = 64  # rows of what is found, to begin with
 _NONE_FORCED = np.zeros(0, np.uint8)
+_KINDS: dict[str, Any] = {  # floats but for these
+    "devices": Devices.row(),
+    "before": Devices.row(),
+    "stays": Stays.row(),
+    "told": TOLD,
+    "fences": GROUND,
+    "rounds": ROUND,
+    "slots": SLOT,
+    "members": np.int32,
+    "bounds": np.int8,
+    **dict.fromkeys(("knowns", "levels", "pairs", "spare", "left", "armed"), np.int64),
+}
 
 
 class Given(NamedTuple):
@@ -99,7 +113,10 @@ class Swift:
             self._hold(name, array)
 
     def _hold(self, name: str, array: Any) -> None:
-        """Keep an array, and tell the kernels where it lies."""
+        """Keep an array, and tell the kernels where it lies. They go by the address alone: TypeError where it is not
+        what they take it for."""
+        if not array.flags.c_contiguous or array.dtype != _KINDS.get(name, np.float64):
+            raise TypeError(f"the kernels cannot read {name}: {array.dtype}")
         self._held[name] = array
         self._fields[name], self._fields[f"n_{name}"] = array.ctypes.data, len(array)
 
@@ -168,7 +185,7 @@ class Givers:
 
     def of(self, signals: Sequence[Signal], received: Sequence[float]) -> Given:
         """Unknown devices get their rows. Holds until it is asked again."""
-        if isinstance(signals, Signals):
+        if type(signals) is Signals:
             given = Given(self._devices.rows_of(signals), signals.numbers, packed(received, "d"), _NONE_FORCED)
             left = [k for k, more in signals.more.items() if more.reported is not None]
         else:

@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine import loops
@@ -192,6 +193,15 @@ def test_what_the_kernels_leave_and_fails_is_passed_over_alone(kernels, monkeypa
     entered = sense.advance(signals, [1e6] * 10)
     assert [(t.device, t.record) for t in entered] == [("d0", 0), ("d1", 1), ("d2", 2), ("d4", 4), ("d3", 8)]
     assert [(record, device, type(error)) for record, device, error in sense.faults] == [(3, "d3", ZeroDivisionError)]
+
+
+@pytest.mark.parametrize("other", [lambda a: a.astype(np.int64), lambda a: np.repeat(a, 2)[::2]])
+def test_the_kernels_refuse_what_lies_otherwise_in_memory_than_they_take_it(other, kernels):
+    """They read by address: another type, or gaps, would be read as something else."""
+    compiled = town(random.Random(1))
+    compiled.ground = compiled.ground._replace(members=other(compiled.ground.members))
+    with pytest.raises(TypeError, match="members"):
+        fast.swift(compiled, SensePolicy())
 
 
 def test_no_signals_are_nothing_to_the_kernels(kernels):
