@@ -109,7 +109,7 @@ async def _deliver(
     adapters = await stack.enter_async_context(open_adapters(config, runner.clock, environ, publish))
     deliverer = Deliverer(runner.store, runner, runner.clock, adapters, policies=lane_policies(config))
 
-    runner.sender = deliverer
+    runner.send_with(deliverer)
     tasks: list[asyncio.Task[None]] = []
 
     async def send() -> None:

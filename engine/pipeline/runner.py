@@ -1,9 +1,8 @@
-"""The live way: queue, group commit, step, commit. One appender and one stepper, so fsync and thinking overlap."""
+"""The live way: queue, group commit, step, commit. What others call, and its life from start to stop."""
 
 import asyncio
 import contextlib
 import secrets
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,39 +10,33 @@ import structlog
 
 import engine
 from engine.author.project import Bundle
-from engine.clock import Clock, monotonic
+from engine.clock import Clock
 from engine.errors import AuthorError, Busy, Finding, StoreError
 from engine.ingest.dedupe import Recent, among
 from engine.measure.metrics import Metrics
 from engine.model.config import Config
 from engine.model.moment import Effects
-from engine.model.record import Frame, Genesis, Record, ReleaseChange
-from engine.model.runs import Run, signals_of, together
+from engine.model.record import Genesis, Record, ReleaseChange
 from engine.model.signal import Signal
 from engine.pipeline import heap, questions, recovery
+from engine.pipeline.appending import Appending
 from engine.pipeline.core import Core
 from engine.pipeline.feed import Feed
 from engine.pipeline.fences import Wish
 from engine.pipeline.made import WORTH
 from engine.pipeline.meters import Meters
 from engine.pipeline.notes import notes_of
-from engine.pipeline.pending import Pace, Pending, Portion, give_way
 from engine.pipeline.releases import Releases
-from engine.pipeline.replay import cut, take_frames
 from engine.pipeline.saving import Saving
 from engine.pipeline.state import STAGED, checkpoint_pieces
+from engine.pipeline.stepping import Stepping
 from engine.pipeline.ticker import Ticker
 from engine.pipeline.why import LOOK_BACK, Questions
-from engine.ports import Sender, Store, StoredMoment
+from engine.ports import Sender, Store
 
 log = structlog.get_logger("herenow.runner")
 
-PARTITION = 0
-MAX_BATCH = 1024  # records a frame or a step: bounds the pause of one step to some milliseconds
-APPENDS = (256, 0.001)  # records that are worth an append at once, and seconds that fewer may gather for it
-STEPS = (MAX_BATCH, 0.02)  # the same of steps
-COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
-HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of the next one
+MAX_BATCH = 1024  # signals that are taken in one go
 FAREWELL = 5.0  # seconds that a stop waits for what was accepted to be applied
 
 
@@ -60,20 +53,13 @@ class Runner:
         self.core = Core(self.releases.versions)
         self._meters = Meters(self.metrics, self.core)
         self.recent = Recent(self.core.sense.names)
-        self.sender: Sender | None = None
-        self.problems: dict[str, str] = {}  # what keeps the server from being ready
         self.notes: dict[str, str] = {}  # what an operator should know, though all works
         self.divergence = 0
-        self._pending: deque[Pending] = deque()
-        self._frames: deque[tuple[Frame, list[Pending]]] = deque()
-        self._queued = self._unstepped = 0
-        self._arrived, self._stepping = asyncio.Event(), asyncio.Event()
+        self._stepping = Stepping(store, clock, self.metrics, lambda: self.core, self.feed, self._stepped)
+        self._appending = Appending(store, clock, self.metrics, lambda: self.recent, self._stepping.add)
         self._ticker = Ticker(clock, self, lambda: self.core.next_due())
-        self.saving = Saving(store, lambda: self.core, self._pieces, self.notes, self._stepping.set, self.releases.made)
-        self._committed = 0
-        self._appending: list[Pending] = []
-        self._append_failed = float("-inf")  # when, in seconds of this process
-        self._behind = False  # the state holds effects that are not committed yet
+        wake, made = self._stepping.wake, self.releases.made
+        self.saving = Saving(store, lambda: self.core, self._pieces, self.notes, wake, made)
         self._tasks: list[asyncio.Task[None]] = []
         self._broken: str | None = None
 
@@ -84,14 +70,14 @@ class Runner:
         await self.store.open(Genesis("herenow", secrets.token_hex(16), 1))
         recovered = await recovery.recover(self.store, self.releases)
         self.core, self.recent, self.divergence = recovered.core, recovered.recent, recovered.divergence
-        self._committed, self.saving.last = recovered.committed, recovered.checkpointed
+        self._stepping.committed, self.saving.last = recovered.committed, recovered.checkpointed
         self.metrics.replay_divergence.inc(self.divergence)
         self._meters = Meters(self.metrics, self.core)
         if recovered.replayed and recovered.build != engine.__version__:
             await self.checkpoint()  # what this version made of the past is no longer in doubt
         elif recovered.replayed > MAX_BATCH:
             self.want_checkpoint()
-        loops = (self._append_loop, self._step_loop, self._ticker.run)
+        loops = (self._appending.run, self._stepping.run, self._ticker.run)
         self._tasks = [asyncio.create_task(self._guarded(loop), name=loop.__qualname__) for loop in loops]
 
     async def close(self) -> None:
@@ -104,9 +90,8 @@ class Runner:
         for task in stopping:
             task.cancel()
         await asyncio.gather(*stopping, return_exceptions=True)
-        for pending in (*self._appending, *self._pending, *(p for _, waiting in self._frames for p in waiting)):
-            pending.finish(StoreError("the server is stopping", retry=True))
-        if self._tasks and self._broken is None and not self._behind:
+        self._fail_all(StoreError("the server is stopping", retry=True))
+        if self._tasks and self._broken is None and not self._stepping.behind:
             with contextlib.suppress(StoreError):
                 await self.checkpoint()
         self._tasks = []
@@ -123,22 +108,24 @@ class Runner:
             self._fail_all(StoreError("the server cannot work any more", fix="See /healthz and the log.", retry=True))
 
     def _fail_all(self, error: StoreError) -> None:
-        waiting = [p for _, ps in self._frames for p in ps] + list(self._pending)
-        for pending in waiting:
-            pending.finish(error)
-        self._pending.clear()
-        self._queued = 0
+        self._appending.fail(error)
+        self._stepping.fail(error)
+
+    def send_with(self, sender: Sender) -> None:
+        """``sender`` begins what commits make due, from now on."""
+        self._stepping.sender = sender
 
     # ------------------------------------------------------------------ what others call
 
     async def submit(self, records: Sequence[Record], applied: bool = False) -> None:
         """Durable on return; with ``applied``, in force too."""
-        await self._enqueue(records, applied).done
+        self._refuse_when_full(0)
+        await self._appending.put(records, applied).done
 
     async def flush(self, applied: bool = False) -> None:
         """Return when everything queued before is durable (and applied)."""
         if self._tasks and self._broken is None:
-            await self._put((), applied).done
+            await self._appending.put((), applied).done
 
     async def ingest(self, signals: Sequence[Signal]) -> tuple[int, int]:
         """Take signals once: (accepted, duplicates), durable on return. A repeat is acknowledged only when its first
@@ -159,7 +146,7 @@ class Runner:
         self._refuse_when_full(len(signals))
         places = self.recent.judge(signals, self.clock.now())
         fresh = among(signals, places)
-        return self._put(fresh, False, len(signals) - len(fresh)).done, places
+        return self._appending.put(fresh, False, len(signals) - len(fresh)).done, places
 
     async def activate(
         self, bundle: Bundle, by: str = "", why: str = "", source: str = "folder", approved_by: str = ""
@@ -200,24 +187,20 @@ class Runner:
 
     def gauge(self) -> None:
         """Bring the metrics up to what is; asked for before a scrape."""
-        self._meters.stands(self.core, self._queued, self._committed)
+        self._meters.stands(self.core, self._queued, self._stepping.committed)
 
     def health(self) -> dict[str, Any]:
         """What an operator needs to know at a glance."""
-        problems = dict(self.problems)
-        if monotonic() - self._append_failed > HALF_OPEN:
-            # Only the next append can tell, and nobody sends one to a server that says it is not ready.
-            problems.pop("journal", None)
-        if self._broken:
-            problems["runner"] = self._broken
+        found = {"journal": self._appending.trouble(), "commit": self._stepping.trouble, "runner": self._broken or ""}
+        problems = {part: problem for part, problem in found.items() if problem}
         return {
             "ready": bool(self._tasks) and not problems,
             "problems": problems,
             "notes": self.notes | notes_of(self.core.state, self.clock.now()),
             "queued": self._queued,
-            "unstepped": self._unstepped,
+            "unstepped": self._stepping.waiting,
             "offset": self.core.state.offset,
-            "committed": self._committed,
+            "committed": self._stepping.committed,
             "release": self.core.state.release,
             "devices": self.core.sense.devices(),
             "people": len(self.core.state.people),
@@ -235,14 +218,14 @@ class Runner:
     def _pieces(self) -> Iterator[bytes]:
         """A checkpoint; of the keys seen without those of signals that may never reach the journal: after a crash their
         sender tries again, and must not be told that they are repeats."""
-        waiting = [s for p in (*self._appending, *self._pending) for s in signals_of(p.records)]
+        waiting = self._appending.signals()
         for signals in waiting:
             self.recent.forget(signals)
         yield from checkpoint_pieces(self.core.state, self.core.sense.pieces, self.recent.pieces, engine.__version__)
         for signals in waiting:
             self.recent.note(signals, self.clock.now())
 
-    # ------------------------------------------------------------------ loops
+    # ------------------------------------------------------------------ the way
 
     def _refuse_when_full(self, count: int) -> None:
         if self._broken is not None or not self._tasks:
@@ -250,143 +233,16 @@ class Runner:
         if self._queued and self._queued + count > self.config.limits.queue:
             raise Busy(f"{self._queued} records are waiting", after=1.0)
 
-    def _enqueue(self, records: Sequence[Record], applied: bool) -> Pending:
-        self._refuse_when_full(0)
-        return self._put(records, applied)
+    @property
+    def _queued(self) -> int:
+        return self._appending.waiting + self._stepping.waiting
 
-    def _put(self, records: Sequence[Record], applied: bool, duplicates: int | None = None) -> Pending:
-        pending = Pending(records, applied, duplicates)
-        self._pending.append(pending)
-        self._queued += len(records)
-        self._arrived.set()
-        return pending
-
-    async def _append_loop(self) -> None:
-        pace = Pace(*APPENDS)
-        while True:
-            await self._arrived.wait()
-            await pace.rest(self._queued - self._unstepped)
-            batch, records = self._take()
-            if len(records):
-                started = monotonic()
-                self._appending = batch
-                try:
-                    frame = await self.store.append(PARTITION, records, self.clock.now())
-                except Exception as error:
-                    self._not_appended(error)
-                    continue
-                self._appending = []
-                self.problems.pop("journal", None)
-                self.metrics.append_seconds.observe(monotonic() - started)
-            else:
-                frame = Frame(await self.store.end_offset(PARTITION), 0.0, [])
-            *parts, rest = [
-                cut(frame, at, at + MAX_BATCH)
-                for at in range(frame.offset, max(frame.end, frame.offset + 1), MAX_BATCH)
-            ]
-            self._frames += [(part, []) for part in parts]
-            self._frames.append((rest, [p for p in batch if p.applied]))
-            self._unstepped += len(records)
-            self._stepping.set()
-            for pending in batch:
-                if not pending.applied:
-                    pending.finish()
-            taken = [p for p in batch if p.duplicates is not None]
-            self.metrics.signals_taken(sum(len(p.records) for p in taken), sum(p.duplicates or 0 for p in taken))
-
-    def _not_appended(self, error: Exception) -> None:
-        """Nothing of the batch is journaled, and nothing that was queued behind it may be acknowledged: it may hold
-        repeats of what was in it. The keys are forgotten before anybody else is judged by them."""
-        if isinstance(error, StoreError):
-            self.problems["journal"], self._append_failed = str(error), monotonic()
-            told = error
-        else:
-            log.error("records cannot be journaled", error=repr(error), exc_info=error)
-            told = StoreError(f"the records cannot be journaled: {error}", retry=False)
-        failed = [*self._appending, *self._pending]
-        self._appending = []
-        self._pending.clear()
-        self._arrived.clear()
-        self._queued -= sum(len(pending.records) for pending in failed)
-        for signals in (s for pending in failed for s in signals_of(pending.records)):
-            self.recent.forget(signals)
-        for pending in failed:
-            pending.finish(told)
-
-    def _take(self) -> tuple[list[Pending], Run]:
-        """Whatever is queued, up to a bound: a batch of one when idle."""
-        batch: list[Pending] = []
-        count = 0
-        while self._pending and count < MAX_BATCH:
-            pending = self._pending.popleft()
-            batch.append(pending)
-            count += len(pending.records)
-        if not self._pending:
-            self._arrived.clear()
-        return batch, together(pending.records for pending in batch)
-
-    async def _step_loop(self) -> None:
-        pace, portion = Pace(*STEPS), Portion(MAX_BATCH)
-        while True:
-            await self._stepping.wait()
-            await pace.rest(self._unstepped if self._unstepped < portion.most else MAX_BATCH)
-            frames, waiting = take_frames(self._frames, portion.most)
-            if not self._frames:
-                self._stepping.clear()
-            started = monotonic()
-            self.core.watch = self.feed.watched("moments")
-            effects = self.core.step(frames) if frames else Effects()
-            took = monotonic() - started
-            self.metrics.step_seconds.observe(took)
-            self.core.faults.report()
-            self._behind = effects.durable()
-            seqs = await self._commit(effects) if self._behind else []
-            self._behind = False
-            stepped = sum(len(frame.records) for frame in frames)
-            portion.learn(stepped, took)
-            self._queued -= stepped
-            self._unstepped -= stepped
-            for pending in waiting:
-                pending.finish()
-            self._tell(effects, seqs)
-            self.saving.begin_if_due()
-            await give_way(took)
-
-    async def _commit(self, effects: Effects) -> list[int]:
-        """Commit, however long it takes: the state has moved on, so there is no way but forward."""
-        offset, sender = self.core.state.offset, self.sender
-        while True:
-            ids = sender.choose(effects.notifications) if sender is not None else ()
-            try:
-                seqs, begun = await self.store.commit_and_begin(
-                    PARTITION, self._committed, offset, effects, ids, self.clock.now()
-                )
-            except StoreError as error:
-                if sender is not None:
-                    sender.failed(ids)
-                if self.problems.get("commit") != str(error):
-                    log.warning("cannot commit", problem=str(error))
-                self.problems["commit"] = str(error)
-                await asyncio.sleep(COMMIT_RETRY)
-                with contextlib.suppress(StoreError):
-                    # A commit whose answer was lost holds all the same: asking again must not raise the guard.
-                    if await self.store.committed(PARTITION) == offset:
-                        self._committed = offset
-                continue
-            self.problems.pop("commit", None)
-            self._committed = offset
-            if sender is not None:
-                sender.committed(effects, begun)
-            return seqs
-
-    def _tell(self, effects: Effects, seqs: list[int]) -> None:
+    def _stepped(self, effects: Effects) -> None:
+        """After each step and its commit."""
         if effects.moments:
             self._meters.decided(effects.moments, self.clock.now())
-        for seq, moment in zip(seqs, effects.moments, strict=True):
-            self.feed.publish("moments", StoredMoment(seq, moment))
-        for miss in effects.misses:
-            self.feed.publish("moments", miss)
         for hold in effects.holds:
             if hold.on and hold.by == "guard":
                 log.error("a rule paused itself", rule=hold.id, why=hold.why)
         self._ticker.look()
+        self.saving.begin_if_due()

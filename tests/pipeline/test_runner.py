@@ -115,7 +115,7 @@ async def test_a_full_disk_while_stopping_holds_nobody_up_and_loses_no_moment(st
     runner = await start()
     runner.store.full = {"commit"}
     await runner.ingest([hello()])
-    await soon(lambda: "commit" in runner.problems)
+    await soon(lambda: "commit" in runner.health()["problems"])
     async with asyncio.timeout(15):
         await runner.close()
     await runner.store.close()
@@ -146,7 +146,7 @@ async def test_time_goes_on_when_the_queue_was_full(start, hello) -> None:
 
 async def test_ready_again_after_a_full_disk_though_nobody_sends(start, hello, monkeypatch) -> None:
     """A load balancer sends nothing to a server that is not ready: it must not take a signal to find out."""
-    monkeypatch.setattr("engine.pipeline.runner.HALF_OPEN", 0.2)
+    monkeypatch.setattr("engine.pipeline.appending.HALF_OPEN", 0.2)
     runner = await start()
     runner.store.full = {"append"}
     with pytest.raises(StoreError):

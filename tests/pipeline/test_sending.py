@@ -37,7 +37,7 @@ async def sending():
     async def begin(runner, adapter):
         deliverer = Deliverer(runner.store, runner, runner.clock, {"console": adapter}, grace=0.2)
         await deliverer.recover()
-        runner.sender = deliverer
+        runner.send_with(deliverer)
         tasks.append(asyncio.create_task(deliverer.run()))
         await until(lambda: deliverer._lanes["console"].clear)
         return deliverer
@@ -119,7 +119,7 @@ async def test_a_kill_between_commit_and_call_leaves_the_attempt_ambiguous(
     start, hello, kill, sending, idempotent, seen
 ) -> None:
     runner = await start()
-    runner.sender = Dead()
+    runner.send_with(Dead())
     await runner.ingest([hello()])
     await runner.flush(applied=True)
     assert [row.status for row in await runner.store.sending()] == ["sending"]
