@@ -7,11 +7,13 @@ those of a device whose first signals are still on their way to ``sense``, by it
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 
+from engine.ingest import lastkeys
 from engine.ingest.identity import BRIEF
 from engine.ingest.lastkeys import KEYS, WIDTH, Bools, Ints, LastKeys
 from engine.model.pieces import head_of_bytes, pieces
@@ -66,19 +68,10 @@ class Recent:
         return None if found.all() else found
 
     def _many(self, rows: Ints, keys: Ints) -> Bools | None:
-        """The same of devices with rows."""
-        found, others = self._held.add_settled(rows, keys)
-        if others is None:
-            return found
-        new = self._by_turns(rows[others], keys[others])
-        if found is None:
-            return new
-        if new is not None:
-            found[others] = new
-        return None if found.all() else found
-
-    def _by_turns(self, rows: Ints, keys: Ints) -> Bools | None:
-        """Those that come several times take turns, each time one signal of each; few are judged one by one."""
+        """The same of devices with rows. Those that come several times take turns, each time one signal of each; few
+        are judged one by one."""
+        if lastkeys.loops is not None:
+            return self._held.add_compiled(rows, keys)
         if len(rows) > _FEW:
             ordered = np.sort(rows)
             if not np.count_nonzero(ordered[1:] == ordered[:-1]):
@@ -111,10 +104,13 @@ class Recent:
         """The keys of those that got a row since are put there."""
         before, rows = self._held.size, self._names.size
         self._held.extend(rows)
-        for row in range(before, rows) if self._new else ():
-            held = self._new.pop(self._names[row], None)
-            if held is not None:
-                self._held.put_one(row, _split(held)[::-1])
+        if self._new:
+            held = list(map(self._new.pop, self._names.between(before, rows), repeat(b"")))
+            ones = [row for row, packed in enumerate(held, before) if len(packed) == WIDTH]  # so it is with most
+            self._held.put_ones(ones, b"".join(packed for packed in held if len(packed) == WIDTH))
+            for row, packed in enumerate(held, before):
+                if len(packed) > WIDTH:
+                    self._held.put_one(row, _split(packed)[::-1])
         if not self._new:
             self._new = {}  # a dict does not shrink
 

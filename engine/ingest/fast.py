@@ -31,7 +31,7 @@ def load() -> bool:
         read(kernel_scan, _PLAIN, 1, 0.0, np.inf)
         loops, lastkeys.loops = kernel_scan, kernel_keys
         nobody = np.zeros(0, np.int64)
-        lastkeys.LastKeys().add_settled(nobody, nobody)
+        lastkeys.LastKeys().add_compiled(nobody, nobody)
         keep(_HERE)
     return True
 

@@ -46,6 +46,7 @@ class _Column:
         self.view = memoryview(self.held).cast(self._code)
         self.flat = np.frombuffer(self.view, self._code)
         self.array = self.flat.reshape(-1, self._width) if self._width > 1 else self.flat
+        self.address: int = self.flat.ctypes.data
 
     def _resize(self, size: int) -> None:
         """Nothing may look at it meanwhile."""
@@ -56,6 +57,11 @@ class _Column:
         else:
             del self.held[size:]
         self._see()
+
+    def reserve(self, count: int) -> None:
+        """Have room for so many rows."""
+        if self._bytes * count > len(self.held):
+            self.fit(count)
 
     def fit(self, count: int) -> None:
         """Have room for so many rows, and not for many more."""
@@ -71,21 +77,29 @@ class _Pool:
         self.width, self.bytes, self.size = width, WIDTH * width, 0
         self.keys, self.owner = _Column("q", width), _Column("i")
 
-    def _fit(self, size: int) -> int:
+    def hold(self, size: int) -> int:
+        """Have so many chunks, and not room for many more; how many there were."""
         before, self.size = self.size, size
         self.keys.fit(size)
         self.owner.fit(size)
         return before
 
+    def place(self, more: int) -> tuple[int, int, int]:
+        """For the compiled loops: the addresses of the chunks and of whose they are, with room for so many more, and
+        how many there are."""
+        self.keys.reserve(self.size + more)
+        self.owner.reserve(self.size + more)
+        return self.keys.address, self.owner.address, self.size
+
     def begin(self, rows: Ints, keys: Ints) -> Ints:
         """Chunks for so many rows; ``keys``: (rows, width)."""
-        first = self._fit(self.size + len(rows))
+        first = self.hold(self.size + len(rows))
         self.keys.array[first : self.size], self.owner.array[first : self.size] = keys, rows
         return np.arange(first, self.size)
 
     def begin_one(self, row: int, keys: bytes) -> int:
         """A chunk for a row."""
-        chunk = self._fit(self.size + 1)
+        chunk = self.hold(self.size + 1)
         self.keys.held[chunk * self.bytes : (chunk + 1) * self.bytes] = keys.ljust(self.bytes, b"\xff")
         self.owner.view[chunk] = row
         return chunk
@@ -104,7 +118,7 @@ class _Pool:
         keys[holes], owner[holes] = keys[movers], owner[movers]
         moved = owner[holes]
         del keys, owner
-        self._fit(last)
+        self.hold(last)
         return moved, holes
 
     def give_up_one(self, chunk: int) -> int:
@@ -113,7 +127,7 @@ class _Pool:
         if chunk < last:
             self.keys.held[chunk * self.bytes : (chunk + 1) * self.bytes] = self.of(last)
             moved = self.owner.view[chunk] = self.owner.view[last]
-        self._fit(last)
+        self.hold(last)
         return moved
 
     def nbytes(self) -> int:
@@ -186,6 +200,10 @@ class LastKeys:
         else:
             self._words.view[row] = keys[0] if keys else EMPTY
 
+    def put_ones(self, rows: list[int], keys: bytes) -> None:
+        """Rows without keys get one each."""
+        self._words.array[rows] = np.frombuffer(keys, np.int64)
+
     def _begin_one(self, row: int, keys: Sequence[int]) -> None:
         self._place_one(row, b"".join(key.to_bytes(WIDTH, "little") for key in keys))
 
@@ -200,16 +218,16 @@ class LastKeys:
 
     # ------------------------------------------------------------------ many at once
 
-    def add_settled(self, rows: Ints, keys: Ints) -> tuple[Bools | None, Ints | None]:
-        """Remember a key each of rows, which may come several times, by the compiled loops: which are new (None: all),
-        and which are of other rows (None: none), whose keys have to move."""
-        if loops is None:
-            return None, np.arange(len(rows))
-        told = np.empty(len(rows), np.uint8)
-        if not loops.add(rows, keys, self._words.array, *(pool.keys.array for pool in self._pools), told):
-            return None, None
-        other: Ints = (told == loops.OTHER).nonzero()[0]
-        return told != loops.REPEAT, other if len(other) else None
+    def add_compiled(self, rows: Ints, keys: Ints) -> Bools | None:
+        """The same as ``add`` by the compiled loops, of rows that may come several times."""
+        assert loops is not None
+        new = np.empty(len(rows), np.bool_)
+        pools = np.array([number for pool in self._pools for number in pool.place(len(rows))])
+        repeats = loops.add(rows, keys, self._words.flat, pools, new)
+        for pool, size in zip(self._pools, pools[2::3].tolist(), strict=True):
+            if pool.size != size:
+                pool.hold(size)
+        return new if repeats else None
 
     def add(self, rows: Ints, keys: Ints) -> Bools | None:
         """Remember a key each of rows that are all different; which keys are new (None: all)."""

@@ -206,9 +206,15 @@ class Names:
 
     def all(self) -> Iterable[str]:
         """Every name, in order of rows."""
-        if not self.size or not self._text.isascii() or _BREAK in self._text:
-            return (self[row] for row in range(self.size))
-        lines = np.insert(np.frombuffer(self._text, np.uint8), self._ends[1 : self.size], _BREAK)
+        return self.between(0, self.size)
+
+    def between(self, first: int, last: int) -> Iterable[str]:
+        """The names of rows from ``first`` to before ``last``."""
+        begin = int(self._ends[first])
+        text = self._text[begin : self._ends[last]]
+        if last - first < _FEW or not text.isascii() or _BREAK in text:
+            return (self[row] for row in range(first, last))
+        lines = np.insert(np.frombuffer(text, np.uint8), self._ends[first + 1 : last] - begin, _BREAK)
         return lines.tobytes().decode("ascii").split("\n")  # a third of what it takes to cut them out one by one
 
     def nbytes(self) -> int:

@@ -111,6 +111,15 @@ def test_what_is_dumped_comes_back(asked) -> None:
     assert again.find("somebody new") == names.size
 
 
+@pytest.mark.parametrize("asked", [many(300), ASCII, [*ASCII, "two\nlines"]])
+def test_names_of_some_rows(asked) -> None:
+    names = Names()
+    names.rows(asked)
+    every = [names[row] for row in range(names.size)]
+    for first, last in ((0, names.size), (0, 0), (2, 7), (3, names.size), (names.size, names.size)):
+        assert list(names.between(first, last)) == every[first:last]
+
+
 def test_a_name_takes_little_beside_its_letters() -> None:
     names = Names()
     names.rows([f"device-{k:07}" for k in range(100_000)])
