@@ -118,7 +118,8 @@ class Core:
     def next_due(self) -> float | None:
         """Journal time of the earliest timer: when the next tick is worth a record."""
         timers = (self.sense, self.flight, self.windows, self.firings, self.sequels)
-        return min((due for timer in timers if (due := timer.next_due()) is not None), default=None)
+        dues = [due for timer in timers if (due := timer.next_due()) is not None]
+        return min(dues) if dues else None
 
     def _other(self, record: Record, now: float, fx: Effects) -> None:
         match record:

@@ -51,8 +51,8 @@ def drive(core: Core, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Effects]
 
 def next_due(core: Core, schedules: bool = True) -> float | None:
     """When time alone has something to do: a timer, or the schedule of a rule."""
-    dues = (core.next_due(), core.schedules.next_due() if schedules else None)
-    return min((due for due in dues if due is not None), default=None)
+    timer, schedule = core.next_due(), core.schedules.next_due() if schedules else None
+    return timer if schedule is None else schedule if timer is None else min(timer, schedule)
 
 
 def pass_time(core: Core, until: float, schedules: bool = True) -> Iterator[tuple[Frame, Effects]]:

@@ -1,7 +1,7 @@
 """The state of all devices in columns: one row per device, one per stay in a fence; never an object per device."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Any, ClassVar
@@ -207,12 +207,19 @@ class Devices(Table):
 
     def due_one(self, row: int, silence: float) -> float:
         """The same for one row."""
-        own = self.view
-        timer = own["timer"][row]
-        if own["live"][row]:
-            timer = min(timer, own["heard"][row] + silence)
-        due: float = timer - own["at"][row] + own["received"][row] if timer < math.inf else math.inf
-        return due
+        return self.due_few((row,), silence)[0]
+
+    def due_few(self, rows: Iterable[int], silence: float) -> list[float]:
+        """The same for a few rows."""
+        own, found = self.view, list[float]()
+        timer, live, heard, at, received = own["timer"], own["live"], own["heard"], own["at"], own["received"]
+        for row in rows:
+            due = timer[row]
+            if live[row]:
+                silent = heard[row] + silence
+                due = silent if silent < due else due
+            found.append(due - at[row] + received[row] if due < math.inf else math.inf)
+        return found
 
 
 class Chained(Table):

@@ -8,6 +8,8 @@ and a million armed timers cost four bytes each and, while nothing happens, the 
 import heapq
 import math
 from array import array
+from bisect import bisect_right
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -38,18 +40,16 @@ class TimerQueue:
 
     def arm(self, rows: Ints, due: Floats) -> None:
         """See to it that each row is looked at no later than ``due`` (infinite: no need)."""
-        if self._soonest is not None and len(due) and float(due.min()) < self._soonest.due:
-            self._soonest = None
-        sooner = (due < self._devices.queued[rows]).nonzero()[0]  # NEVER is beyond any time
-        if not len(sooner):
-            return
-        rows, due = rows[sooner], due[sooner]
         if len(rows) <= _FEW:
             for row, at in zip(rows.tolist(), due.tolist(), strict=True):
                 self.arm_one(row, at)
             return
+        if self._soonest is not None and float(due.min()) < self._soonest.due:
+            self._soonest = None
         buckets = np.floor(np.minimum(due, float(NEVER))).astype(np.int64)
         rows, buckets = rows[(some := buckets < self._devices.queued[rows])], buckets[some]
+        if not len(rows):
+            return
         self._devices.queued[rows] = buckets
         order = np.argsort(buckets, kind="stable")
         rows, buckets = rows[order].astype(np.int32), buckets[order]
@@ -89,17 +89,16 @@ class TimerQueue:
         return [], []
 
     def _few(self, held: "array[int]", bucket: int, silence: float) -> tuple[list[int], list[float]]:
-        devices, queued = self._devices, self._devices.view["queued"]
+        queued = self._devices.view["queued"]
+        found = [row for row in sorted(set(held)) if queued[row] == bucket]
         rows, times = [], []
-        for row in sorted(set(held)):
-            if queued[row] == bucket:
-                due = devices.due_one(row, silence)
-                if due >= bucket + 1:
-                    queued[row] = NEVER
-                    self.arm_one(row, due)
-                else:
-                    rows.append(row)
-                    times.append(due)
+        for row, due in zip(found, self._devices.due_few(found, silence), strict=True):
+            if due >= bucket + 1:
+                queued[row] = NEVER
+                self.arm_one(row, due)
+            else:
+                rows.append(row)
+                times.append(due)
         return rows, times
 
     def _many(self, held: "array[int]", bucket: int, silence: float) -> tuple[list[int], list[float]]:
@@ -139,15 +138,19 @@ class TimerQueue:
         queued = self._devices.view["queued"]
         while True:
             rows, due = self._settle(silence)
-            ready = [(at, row) for row, at in zip(rows, due, strict=True) if at <= received]
+            times = sorted(zip(due, rows, strict=True))
+            ready = times[: bisect_right(times, received, key=itemgetter(0))]
             if len(ready) > most - len(taken):
-                ready.sort()
                 received = min(received, ready[int(most) - len(taken) - 1][0] + _AT_ONCE)
-                ready = [one for one in ready if one[0] <= received]
+                ready = times[: bisect_right(times, received, key=itemgetter(0))]
             if not ready:
                 return taken, received
-            taken += [row for _, row in ready]
             for _, row in ready:
                 queued[row] = NEVER
+                taken.append(row)
             if len(taken) >= most:
-                return taken, min(received, max(at for at, _ in ready) + _AT_ONCE)
+                return taken, min(received, ready[-1][0] + _AT_ONCE)
+            if len(ready) < len(times):  # who is left of this second comes next, and nobody sooner
+                at, row = times[len(ready)]
+                self._soonest = Soonest(row, at, silence)
+                return taken, received
