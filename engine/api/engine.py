@@ -1,7 +1,7 @@
 """What the API needs of the engine behind it: the runner fulfils this, tests use a fake."""
 
 from asyncio import Future
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -189,6 +189,10 @@ class Engine(Protocol):
 
     def offer_each(self, signals: Sequence[Signal]) -> tuple[Future[tuple[int, int]], Sequence[int] | None]:
         """The same, and the places of those that are no repeats (None: all)."""
+        ...
+
+    def before_append(self, call: Callable[[], None]) -> None:
+        """``call`` comes once, soon: when the next append begins, which takes along what it offers."""
         ...
 
     async def preview(self, signals: Sequence[Signal]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ nothing to parse, to route or to build. The short way can only say yes (202, not
 Whatever it does not know or cannot grant goes the long way, which finds the words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -18,10 +18,12 @@ from engine.api.problems import SERVER
 from engine.api.reading import SMALL
 from engine.api.router import Api, Route
 from engine.api.signals import accepted, bind
-from engine.api.together import Receipt, Told
+from engine.api.together import MOST, Receipt, Said
+from engine.ingest import fast
 from engine.ingest.body import BadBody, kind_of
 from engine.ingest.signals import decode_plain
 
+Told = Callable[[Receipt | None], None]
 END = b"\r\n\r\n"
 MOST_HEADS = 4096  # beyond, the oldest is forgotten, and parsed again when it comes back
 LONGEST_HEAD = 2048  # bytes: what is remembered is bounded, whoever sends
@@ -75,14 +77,16 @@ class Express:
 
     def take(self, head: Head, body: bytes, told: Told) -> None:
         """Queue the signals; ``told``: of what will become of them, or None, where nothing was done and they have to go
-        the long way. A single signal waits for those that other connections have at hand."""
+        the long way. Those that may be read with others wait for what other connections have."""
         try:
             caller = self._admit(head)
         except Exception:  # the long way meets it again, and tells the sender
             told(None)
             return
-        if caller.token is None and not head.lines and body.startswith(b"{"):
-            self._api.together.put((body,), lambda receipt: told(receipt or self._alone(caller, head, body)))
+        text, count = (b"", 0) if caller.token is not None or head.lines else _signals_in(body)
+        if 0 < count <= MOST and fast.loops is not None:
+            said = Said(text, count, lambda receipt: told(receipt or self._alone(caller, head, body)))
+            self._api.together.put(lambda: said)
         else:
             told(self._alone(caller, head, body))
 
@@ -103,6 +107,13 @@ class Express:
     def _admit(self, head: Head) -> Caller:
         route = self._route
         return self._api.gate.admit(head, route.scope, route.token_ok, route.query_key)
+
+
+def _signals_in(body: bytes) -> tuple[bytes, int]:
+    """The signals of a body that looks plain, and how many there are; 0 of another."""
+    if body.startswith(b"{"):
+        return body, 1
+    return (body[1:-1], body.count(b"{")) if body.startswith(b"[{") and body.endswith(b"}]") else (b"", 0)
 
 
 def granted(taken: int, duplicates: int) -> bytes:

@@ -1,71 +1,93 @@
-"""Signals that come one by one, in many requests and frames: what one turn of the loop brings is read as one array and
-queued as one. Phones send one signal at a time; many of them together cost each a fraction."""
+"""Signals of many requests and frames: what waits when an append begins is read as one array and queued as one. Phones
+send one signal at a time; many of them together cost each a fraction."""
 
-from asyncio import Future, get_running_loop
+from asyncio import Future
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from msgspec import Struct
+
 from engine.api.engine import Engine
+from engine.errors import HerenowError
 from engine.ingest import fast
 
 Receipt = Future[tuple[int, int]]  # (accepted, duplicates), once durable
-Told = Callable[[Receipt | None], None]
-_Waiting = tuple[Sequence[bytes], Told]
-_MOST = 512  # signals that are read in one go
+MOST = 1024  # signals that are read in one go
+
+
+class Said(Struct, frozen=True):
+    """The signals of one request, from a sender who may speak for any device: their ``text``, with commas between, and
+    how many there are. ``told``: what will become of them; None where nothing was done and they are to be looked at by
+    themselves, at once."""
+
+    text: bytes
+    count: int
+    told: Callable[[Receipt | None], None]
+
+
+Ask = Callable[[], Said | None]  # None: there is nothing to read
 
 
 class Together:
-    """What waits for the turn of the loop to end."""
+    """What waits for the next append. Nothing is judged before, so that what is queued is in order."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Ask] = []
 
-    def put(self, bodies: Sequence[bytes], told: Told) -> None:
-        """Take bodies of one signal each, from a sender who may speak for any device. ``told`` is called soon, in the
-        order of calls; with None where nothing was done and the bodies are to be looked at by themselves."""
+    def put(self, ask: Ask) -> None:
+        """``ask`` is called when the next append begins, in the order of calls."""
         if not self._waiting:
-            get_running_loop().call_soon(self._take)
-        self._waiting.append((bodies, told))
+            self._engine.before_append(self._take)
+        self._waiting.append(ask)
 
     def _take(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for part in _parts(waiting):
-            receipts = self._offered([bodies for bodies, _ in part])
-            for k, (_, told) in enumerate(part):
-                told(receipts[k] if receipts else None)
+        for part in _parts([said for ask in waiting if (said := ask()) is not None]):
+            receipts = self._offered(part)
+            for k, said in enumerate(part):
+                said.told(receipts[k] if receipts else None)
 
-    def _offered(self, groups: Sequence[Sequence[bytes]]) -> list[Receipt]:
-        """A receipt for each group; none where they cannot be taken together."""
+    def _offered(self, part: Sequence[Said]) -> list[Receipt]:
+        """A receipt for each; none where they cannot be taken together."""
         engine = self._engine
-        bodies, now = [body for group in groups for body in group], engine.clock.now()
+        counts, now = [said.count for said in part], engine.clock.now()
         try:
-            signals = fast.together(bodies, now, now + engine.config.policy.sense.max_future)
+            texts, latest = [said.text for said in part], now + engine.config.policy.sense.max_future
+            signals = fast.together(texts, counts, now, latest)
             if signals is None:
                 return []
             whole, fresh = engine.offer_each(signals)
+        except HerenowError as error:
+            return [_failed(error, Future()) for _ in part]
         except Exception:  # whatever it is, each meets it again by itself, and its sender is told
             return []
         shares, begin = list[tuple[Receipt, tuple[int, int]]](), 0
-        for group in groups:
-            end = begin + len(group)
-            own = len(group) if fresh is None else bisect_left(fresh, end) - bisect_left(fresh, begin)
-            shares.append((whole.get_loop().create_future(), (own, len(group) - own)))
+        for count in counts:
+            end = begin + count
+            own = count if fresh is None else bisect_left(fresh, end) - bisect_left(fresh, begin)
+            shares.append((whole.get_loop().create_future(), (own, count - own)))
             begin = end
         whole.add_done_callback(partial(_share, shares))
         return [receipt for receipt, _ in shares]
 
 
-def _parts(waiting: Sequence[_Waiting]) -> Iterator[Sequence[_Waiting]]:
+def _parts(waiting: Sequence[Said]) -> Iterator[Sequence[Said]]:
     """In pieces of so many signals, or one that has more."""
     begin, size = 0, 0
-    for k, (bodies, _) in enumerate(waiting):
-        if size and size + len(bodies) > _MOST:
+    for k, said in enumerate(waiting):
+        if size and size + said.count > MOST:
             yield waiting[begin:k]
             begin, size = k, 0
-        size += len(bodies)
-    yield waiting[begin:]
+        size += said.count
+    if waiting:
+        yield waiting[begin:]
+
+
+def _failed(error: Exception, receipt: Receipt) -> Receipt:
+    receipt.set_exception(error)
+    return receipt
 
 
 def _share(shares: Sequence[tuple[Receipt, tuple[int, int]]], whole: Receipt) -> None:

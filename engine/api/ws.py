@@ -5,8 +5,9 @@
 it is durable too, unless an error named it: frames that come close together share one, whose counts are those of all
 since the last. ``seq`` must rise; a frame that failed is sent again under a new one.
 
-Frames are only put in line as they are read. Whatever waits in line is decoded in one call, queued as one and
-acknowledged as one, a group; further frames need not wait for it to be durable, unless many groups are on their way.
+Frames are only put in line as they are read. Whatever waits in line when an append begins is decoded in one call,
+queued as one and acknowledged as one, a group; further frames need not wait for it to be durable, unless many groups
+are on their way.
 """
 
 import asyncio
@@ -23,11 +24,11 @@ from engine.api.gate import Caller
 from engine.api.problems import SERVER, document_of
 from engine.api.router import Api
 from engine.api.signals import bind, count, refuse_all
-from engine.api.together import Receipt
+from engine.api.together import Receipt, Said
+from engine.ingest import fast
 from engine.ingest.body import BadBody
 from engine.ingest.signals import Decoded, decode_frame, decode_frames, singles_in
 from engine.model.signal import Signal
-from engine.model.signals import FEW
 
 IN_FLIGHT = 1024  # frames; beyond that the socket is not read, and TCP holds the sender back
 BYTES_IN_FLIGHT = 1 << 20  # likewise, but for a single frame that is larger
@@ -86,11 +87,15 @@ class _Line:
     def _full(self) -> bool:
         return len(self._frames) >= IN_FLIGHT or self._bytes >= BYTES_IN_FLIGHT
 
-    async def take(self) -> list[bytes]:
-        """What waits, up to a bound; nothing when there will be nothing more."""
+    async def filled(self) -> bool:
+        """Return when something waits; False when there will be nothing more."""
         while not self._frames and not self._closed:
             self._filled.clear()
             await self._filled.wait()
+        return bool(self._frames)
+
+    def take(self) -> list[bytes]:
+        """What waits, up to a bound."""
         frames: list[bytes] = []
         size = 0
         while self._frames and len(frames) < GROUP and size < GROUP_BYTES:
@@ -131,42 +136,61 @@ async def get_ws(api: Api, request: web.Request, caller: Caller) -> web.WebSocke
 async def _take_in(api: Api, caller: Caller, line: _Line, begun: "asyncio.Queue[_Group | None]") -> None:
     """Queue the signals of the frames in line, in their order."""
     last = -1
-    while frames := await line.take():
-        many = len(frames) > FEW and caller.token is None  # few do not wait for others: that costs more than it saves
-        taken = await _together(api, frames, last) if many else None
-        groups, last = ([taken], taken.seqs[-1]) if taken else _grouped(api, caller, frames, last)
+    while await line.filled():
+        groups, last = await _read(api, caller, line, last)
         for group in groups:
-            if group.error is None and group.signals:
+            if group.taken is None and group.error is None and group.signals:
                 await _queue(api, group)
             await begun.put(group)
     await begun.put(None)
 
 
-async def _together(api: Api, frames: Sequence[bytes], last: int) -> _Group | None:
-    """Frames of one signal each, queued with what came on other connections; None: nothing was done."""
-    plain = singles_in(frames, last)
-    if plain is None:
+async def _read(api: Api, caller: Caller, line: _Line, last: int) -> tuple[list[_Group], int]:
+    """What is in line when the next append begins, as groups, and the last good ``seq``. Frames of one signal each are
+    read with what came on other connections; of others the signals are offered, unless they are very many."""
+    known: asyncio.Future[tuple[list[_Group], int]] = asyncio.get_running_loop().create_future()
+
+    def ask() -> Said | None:
+        frames = line.take()
+        plain = singles_in(frames, last) if caller.token is None and fast.loops is not None else None
+        if plain is not None:
+            return Said(b",".join(plain[1]), len(frames), lambda receipt: told(frames, plain[0], receipt))
+        alone(frames)
         return None
-    known: asyncio.Future[Receipt | None] = asyncio.get_running_loop().create_future()
 
-    def told(receipt: Receipt | None) -> None:
-        if not known.done():  # the socket is still there
-            known.set_result(receipt)
+    def told(frames: list[bytes], seqs: list[int], receipt: Receipt | None) -> None:
+        if receipt is None:
+            alone(frames)
+        elif not known.done():  # the socket is still there
+            known.set_result(([_Group(seqs, taken=receipt)], seqs[-1]))
 
-    api.together.put(plain[1], told)
-    receipt = await known
-    return None if receipt is None else _Group(plain[0], taken=receipt)
+    def alone(frames: list[bytes]) -> None:
+        groups, newest = _grouped(api, caller, frames, last)
+        for group in groups:
+            if len(group.signals) > AT_ONCE:
+                break  # nothing overtakes them
+            _offer(api, group)
+        if not known.done():
+            known.set_result((groups, newest))
+
+    api.together.put(ask)
+    return await known
+
+
+def _offer(api: Api, group: _Group) -> None:
+    if group.error is None and group.signals:
+        try:
+            group.taken = api.engine.offer(group.signals)
+        except Exception as error:
+            group.error = error
 
 
 async def _queue(api: Api, group: _Group) -> None:
-    try:
-        if len(group.signals) <= AT_ONCE:
-            group.taken = api.engine.offer(group.signals)
-            return
-        group.taken = asyncio.ensure_future(api.engine.ingest(group.signals))
-        await asyncio.wait({group.taken})
-    except Exception as error:
-        group.error = error
+    if len(group.signals) <= AT_ONCE:
+        _offer(api, group)
+        return
+    group.taken = asyncio.ensure_future(api.engine.ingest(group.signals))
+    await asyncio.wait({group.taken})
 
 
 async def _answer(socket: web.WebSocketResponse, begun: "asyncio.Queue[_Group | None]") -> None:

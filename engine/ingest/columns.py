@@ -1,7 +1,7 @@
 """Many signals of one body, plainly good, into columns at once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -50,6 +50,41 @@ def more_of(events: Texts, people: Texts) -> dict[int, More]:
         return {}
     pairs = enumerate(zip(events, people, strict=True))
     return {k: More(event=event, person=person) for k, (event, person) in pairs if event or person}
+
+
+def in_order(signals: Signals, counts: Sequence[int]) -> Signals:
+    """The same with those of one device in order of ``at``, within each request of so many signals (see ``order_of``)."""
+    order = list(range(len(signals)))
+    for begin, end in _disordered(signals.numbers[0], counts):
+        part = order_of(signals.devices[begin:end], signals.numbers[0, begin:end].tolist())
+        order[begin:end] = [begin + k for k in part or range(end - begin)]
+    return signals if order == list(range(len(signals))) else signals.take(order)
+
+
+def _disordered(at: Floats, counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where requests lie in which a time is before the one before it."""
+    falls = (at[1:] < at[:-1]).nonzero()[0] + 1
+    ends = np.cumsum(counts)
+    for request in np.unique(np.searchsorted(ends, falls, "right")).tolist() if len(falls) else ():
+        begin, end = int(ends[request]) - counts[request], int(ends[request])
+        if (at[begin + 1 : end] < at[begin : end - 1]).any():
+            yield begin, end
+
+
+def order_of(devices: Sequence[str], times: Sequence[float]) -> list[int] | None:
+    """The order, stable by time, among the places that each device has; devices keep their places. None where each has
+    but one."""
+    places: dict[str, list[int]] = {}
+    for place, device in enumerate(devices):
+        places.setdefault(device, []).append(place)
+    if len(places) == len(devices):
+        return None
+    order = list(range(len(devices)))
+    for own in places.values():
+        if len(own) > 1:
+            for place, source in zip(own, sorted(own, key=times.__getitem__), strict=True):
+                order[place] = source
+    return order
 
 
 def told(at: Floats, arrival: float, latest: float) -> bool:

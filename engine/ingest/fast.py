@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from engine.ingest import lastkeys
-from engine.ingest.columns import Texts, fill_keys, more_of, told
+from engine.ingest.columns import Texts, fill_keys, in_order, more_of, told
 from engine.ingest.wire import BOUNDS
 from engine.loops import keep, kept_apart
 from engine.loops import kept as is_kept
@@ -48,16 +48,19 @@ def signals(body: bytes, most: int, arrival: float, latest: float) -> Signals | 
     return read(loops, body, count, arrival, latest)
 
 
-def together(bodies: Sequence[bytes], arrival: float, latest: float) -> Signals | None:
-    """More than a few bodies of one signal each as one array, where all are plainly written and good; else None."""
-    if loops is None or len(bodies) <= FEW:
+def together(texts: Sequence[bytes], counts: Sequence[int], arrival: float, latest: float) -> Signals | None:
+    """The signals of several requests as one array, where they are more than a few and all are plainly written and
+    good; else None. ``texts``: of so many signals each, with commas between, those of one device to be in order of
+    ``at`` within each."""
+    if loops is None or (most := sum(counts)) <= FEW:
         return None
-    text = b"[" + b",".join(bodies) + b"]"
-    # As many braces as bodies, each of which begins with one: where the whole reads as so many signals, no signal goes
-    # on from one body into the next.
-    if text.count(b"{") != len(bodies) or not all(body.startswith(b"{") for body in bodies):
+    body = b"[" + b",".join(texts) + b"]"
+    # As many braces as signals, with one of which each text begins: where the whole reads as so many signals, none goes
+    # on from one text into the next.
+    if body.count(b"{") != most or not all(text.startswith(b"{") for text in texts):
         return None
-    return read(loops, text, len(bodies), arrival, latest)
+    found = read(loops, body, most, arrival, latest)
+    return None if found is None else in_order(found, counts)
 
 
 def read(scan: ModuleType, body: bytes, count: int, arrival: float, latest: float) -> Signals | None:

@@ -15,7 +15,7 @@ import msgspec
 
 from engine.ingest import fast
 from engine.ingest.body import BadBody, check_utf8, kind_of
-from engine.ingest.columns import columns_of
+from engine.ingest.columns import columns_of, order_of
 from engine.ingest.diagnose import Flaw, Rejection, examine, plain_json_error
 from engine.ingest.identity import key_of, key_of_text
 from engine.ingest.wire import CONTEXT_BYTES, EARLIEST, SignalIn
@@ -274,22 +274,13 @@ def has_control(text: str) -> bool:
 
 
 def _sort_by_device(decoded: Decoded) -> None:
-    """Stable, by ``at``, among the places that each device has in the request; devices keep their places."""
-    places: dict[str, list[int]] = {}
     signals, indexes = decoded.signals, decoded.indexes
     if isinstance(signals, Signals):
-        devices, times = signals.devices, signals.numbers[0].tolist()
+        order = order_of(signals.devices, signals.numbers[0].tolist())
     else:
-        devices, times = [signal.device for signal in signals], [signal.at for signal in signals]
-    for place, device in enumerate(devices):
-        places.setdefault(device, []).append(place)
-    if len(places) == len(signals):
+        order = order_of([signal.device for signal in signals], [signal.at for signal in signals])
+    if order is None:
         return
-    order = list(range(len(signals)))
-    for own in places.values():
-        if len(own) > 1:
-            for place, source in zip(own, sorted(own, key=times.__getitem__), strict=True):
-                order[place] = source
     decoded.signals = signals.take(order) if isinstance(signals, Signals) else [signals[source] for source in order]
     decoded.indexes = [indexes[source] for source in order]
 

@@ -40,6 +40,7 @@ class Appending:
         self._recent, self._hand_on = recent, hand_on
         self.waiting = 0  # records that are not durable yet
         self._queue: deque[Pending] = deque()
+        self._calls: list[Callable[[], None]] = []  # who puts in what it has, once there is an append to take it
         self._batch: list[Pending] = []  # what is being written
         self._arrived = asyncio.Event()
         self._trouble = ""
@@ -52,6 +53,11 @@ class Appending:
         self.waiting += len(records)
         self._arrived.set()
         return pending
+
+    def before(self, call: Callable[[], None]) -> None:
+        """Call back when the next append begins, which takes along what is put by then."""
+        self._calls.append(call)
+        self._arrived.set()
 
     def signals(self) -> list[Sequence[Signal]]:
         """Those that may never reach the journal."""
@@ -73,7 +79,10 @@ class Appending:
         while True:
             await self._arrived.wait()
             await pace.rest(self.waiting)
+            self.call()
             records = self._take()
+            if not self._batch:
+                continue
             try:
                 frame = await self._append(records)
             except Exception as error:
@@ -82,6 +91,15 @@ class Appending:
                 self._appended(frame)
             self.waiting -= len(records)
             self._batch = []
+
+    def call(self) -> None:
+        """Those who asked put in what they have."""
+        calls, self._calls = self._calls, []
+        for call in calls:
+            try:
+                call()
+            except Exception:
+                log.exception("what waited could not be put in")
 
     def _take(self) -> Run:
         """Whatever is queued, up to a bound: a batch of one when idle."""
@@ -125,4 +143,5 @@ class Appending:
         self.fail(told)
         self.waiting -= sum(len(pending.records) for pending in self._queue)
         self._queue.clear()
-        self._arrived.clear()
+        if not self._calls:
+            self._arrived.clear()

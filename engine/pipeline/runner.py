@@ -108,6 +108,7 @@ class Runner:
             self._fail_all(StoreError("the server cannot work any more", fix="See /healthz and the log.", retry=True))
 
     def _fail_all(self, error: StoreError) -> None:
+        self._appending.call()
         self._appending.fail(error)
         self._stepping.fail(error)
 
@@ -147,6 +148,13 @@ class Runner:
         places = self.recent.judge(signals, self.clock.now())
         fresh = among(signals, places)
         return self._appending.put(fresh, False, len(signals) - len(fresh)).done, places
+
+    def before_append(self, call: Callable[[], None]) -> None:
+        """``call`` comes once, soon: when the next append begins, which takes along what it offers."""
+        if self._tasks and self._broken is None:
+            self._appending.before(call)
+        else:
+            asyncio.get_running_loop().call_soon(call)
 
     async def activate(
         self, bundle: Bundle, by: str = "", why: str = "", source: str = "folder", approved_by: str = ""

@@ -159,6 +159,9 @@ class FakeEngine:
     def offer_each(self, signals: Sequence[Signal]) -> tuple[asyncio.Future[tuple[int, int]], list[int]]:
         return self.offer(list(signals)), self.fresh(signals)
 
+    def before_append(self, call: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_soon(call)
+
     def fresh(self, signals: Sequence[Signal]) -> list[int]:
         keys = [(signal.device, signal.key) for signal in signals]
         return [place for place, key in enumerate(keys) if key not in self.keys and key not in keys[:place]]

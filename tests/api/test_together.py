@@ -2,13 +2,14 @@
 whatever it was read with."""
 
 import asyncio
+from functools import partial
 
 import msgspec
 import pytest
 
 from engine.api import together
-from engine.api.together import Together
-from engine.errors import StoreError
+from engine.api.together import Said, Together
+from engine.errors import Busy, StoreError
 from engine.ingest import fast
 
 FIX = {"lat": 52.5, "lon": 13.4}
@@ -29,7 +30,7 @@ async def told(engine, groups):
     """What becomes of groups of bodies that wait together: counts, an error, or None."""
     waiting, receipts = Together(engine), []
     for bodies in groups:
-        waiting.put(bodies, receipts.append)
+        waiting.put(partial(Said, b",".join(bodies), len(bodies), receipts.append))
     assert receipts == []
     await asyncio.sleep(0)
     assert len(receipts) == len(groups)
@@ -78,8 +79,25 @@ async def test_a_failure_is_everybodys(server):
     assert [str(outcome) for outcome in outcomes] == ["full disk"] * 3
 
 
+async def test_a_refusal_is_everybodys(server, monkeypatch):
+    def full(signals):
+        raise Busy("wait", 2.0)
+
+    monkeypatch.setattr(server.engine, "offer_each", full)
+    outcomes = await told(server.engine, [[body("a")], [body("b")], [body("c")]])
+    assert [str(outcome) for outcome in outcomes] == ["wait"] * 3
+
+
+async def test_each_request_is_put_in_order_of_time_by_itself(server):
+    sent = (("a", 5, 3), ("b", 1, 9), ("a", 4, 2, 1))
+    texts = [[body(f"{k}-{n}", device=f"d-{d}", at=1.7e9 + at) for n, at in enumerate(times)]
+             for k, (d, *times) in enumerate(sent)]  # fmt: skip
+    assert await told(server.engine, texts) == [(2, 0), (2, 0), (3, 0)]
+    assert [signal.id for signal in server.engine.taken] == ["0-1", "0-0", "1-0", "1-1", "2-2", "2-1", "2-0"]
+
+
 async def test_many_are_read_in_parts_and_keep_their_order(server, monkeypatch):
-    monkeypatch.setattr(together, "_MOST", 5)
+    monkeypatch.setattr(together, "MOST", 5)
     groups = [[body(f"{k}-{n}") for n in range(size)] for k, size in enumerate((3, 2, 4, 1, 9, 3))]
     assert await told(server.engine, groups) == [(len(group), 0) for group in groups]
     assert server.engine.offered == 4
