@@ -53,12 +53,15 @@ def more_of(events: Texts, people: Texts) -> dict[int, More]:
 
 
 def in_order(signals: Signals, counts: Sequence[int]) -> Signals:
-    """The same with those of one device in order of ``at``, within each request of so many signals (see ``order_of``)."""
+    """Those of one device in order of ``at``, within each request of so many signals; see ``order_of``."""
+    mixed = list(_disordered(signals.numbers[0], counts))
+    if not mixed:
+        return signals
     order = list(range(len(signals)))
-    for begin, end in _disordered(signals.numbers[0], counts):
+    for begin, end in mixed:
         part = order_of(signals.devices[begin:end], signals.numbers[0, begin:end].tolist())
         order[begin:end] = [begin + k for k in part or range(end - begin)]
-    return signals if order == list(range(len(signals))) else signals.take(order)
+    return signals.take(order)
 
 
 def _disordered(at: Floats, counts: Sequence[int]) -> Iterator[tuple[int, int]]:

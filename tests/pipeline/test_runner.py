@@ -87,6 +87,58 @@ async def test_a_repeat_that_comes_in_the_very_moment_of_a_failed_append_is_not_
     assert await repeats[0] == (1, 0)
 
 
+async def test_what_waits_for_an_append_goes_with_it_and_a_failed_one_before_is_not_its_own(start, hello) -> None:
+    runner = await start()
+    store, answers = runner.store, []
+
+    def wait_with(*names: int) -> None:
+        for n in names:
+            runner.before_append(lambda n=n: answers.append(runner.offer([hello(n)])))
+
+    wait_with(1, 2)
+    assert not answers
+    await soon(lambda: len(answers) == 2)
+    assert await asyncio.gather(*answers) == [(1, 0)] * 2
+    assert [len(frame.records) async for frame in store.read(0, 1)][-1] == 2
+    store.gate.clear()
+    store.begun.clear()
+    first = asyncio.create_task(runner.ingest([hello(3)]))
+    await store.begun.wait()
+    wait_with(3)
+    store.full = {"append"}
+    store.gate.set()
+    with pytest.raises(StoreError):
+        await first
+    store.full = set()
+    await soon(lambda: len(answers) == 3)
+    assert await answers[2] == (1, 0), "it was not judged by what did not get in"
+
+
+async def test_what_waits_for_an_append_that_raises_stops_nobody(start, hello) -> None:
+    runner = await start()
+    runner.before_append(lambda: 1 / 0)
+    assert await runner.ingest([hello(1)]) == (1, 0)
+
+
+async def test_what_waits_for_an_append_that_never_comes_is_refused(start, hello) -> None:
+    runner = await start()
+    told = []
+
+    def offer() -> None:
+        with pytest.raises(StoreError) as refused:
+            runner.offer([hello(1)])
+        told.append(refused.value.problem)
+
+    async def broken() -> None:
+        runner.before_append(offer)
+        raise ZeroDivisionError
+
+    await runner._guarded(broken)
+    runner.before_append(offer)
+    await soon(lambda: len(told) == 2)
+    assert told == ["the server is not ready"] * 2
+
+
 async def test_a_checkpoint_does_not_know_signals_that_are_not_journaled_yet(start, hello) -> None:
     """Else a crash before their append would make the sender's second try a repeat of nothing."""
     runner = await start()
