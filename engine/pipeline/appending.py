@@ -19,7 +19,7 @@ from engine.ports import Store
 log = structlog.get_logger("herenow.appending")
 
 PARTITION = 0
-MOST = 1024  # records of an append, or a little more: the last caller's go whole
+MOST = 1024  # records of an append, or more where one caller has so many: they go whole
 PACE = (256, 0.001)  # records that are worth an append at once, and seconds that fewer may gather for it
 HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of the next one
 
@@ -104,7 +104,7 @@ class Appending:
     def _take(self) -> Run:
         """Whatever is queued, up to a bound: a batch of one when idle."""
         count = 0
-        while self._queue and count < MOST:
+        while self._queue and (not self._batch or count + len(self._queue[0].records) <= MOST):
             pending = self._queue.popleft()
             self._batch.append(pending)
             count += len(pending.records)

@@ -20,19 +20,24 @@ def cut(frame: Frame, start: int, end: int | None = None) -> Frame:
 
 
 def take_frames(frames: deque[tuple[Frame, list[Pending]]], most: int) -> tuple[list[Frame], list[Pending]]:
-    """The first so many records off a queue, and whom to tell when they are stepped; a frame that is too long is
-    cut, and who waits for it waits for its last part."""
+    """The first so many records off a queue, and whom to tell when they are stepped. To cut a frame costs as much as to
+    join two: where it is half too long or less it goes whole, where others went before it waits. Whoever waits for one
+    that is cut waits for its last part."""
     taken: list[Frame] = []
     waiting: list[Pending] = []
-    while frames and most > 0:
-        frame, pending = frames.popleft()
-        if len(frame.records) > most:
-            frames.appendleft((cut(frame, frame.offset + most), pending))
-            frame, pending = cut(frame, frame.offset, frame.offset + most), []
+    count = 0
+    while frames and count < most:
+        frame, pending = frames[0]
+        if count + len(frame.records) > most + most // 2:
+            if count:
+                break
+            frames[0] = cut(frame, frame.offset + most), pending
+            return [cut(frame, frame.offset, frame.offset + most)], []
+        frames.popleft()
         if frame.records:
             taken.append(frame)
         waiting += pending
-        most -= len(frame.records)
+        count += len(frame.records)
     return taken, waiting
 
 

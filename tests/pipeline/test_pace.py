@@ -115,13 +115,14 @@ def test_a_step_over_few_records_says_nothing_of_their_cost() -> None:
     assert portion.most == 1024
 
 
-async def test_frames_are_taken_in_order_and_cut_where_they_are_too_long() -> None:
-    first, second, third = (Pending([], True) for _ in range(3))
+async def test_frames_are_taken_in_order_and_cut_where_they_are_much_too_long() -> None:
+    first, second, third, fourth = (Pending([], True) for _ in range(4))
     queue = deque(
         [
             (Frame(10, 1.0, tuple(Tick() for _ in range(3))), [first]),
-            (Frame(13, 2.0, tuple(Tick() for _ in range(5))), [second]),
-            (Frame(18, 2.0, ()), [third]),
+            (Frame(13, 2.0, tuple(Tick() for _ in range(3))), [second]),
+            (Frame(16, 2.0, tuple(Tick() for _ in range(11))), [third]),
+            (Frame(27, 3.0, ()), [fourth]),
         ]
     )
     seen = []
@@ -129,7 +130,13 @@ async def test_frames_are_taken_in_order_and_cut_where_they_are_too_long() -> No
         frames, waiting = take_frames(queue, 4)
         seen.append(([(f.offset, f.end, f.received) for f in frames], waiting))
     assert seen == [
-        ([(10, 13, 1.0), (13, 14, 2.0)], [first]),
-        ([(14, 18, 2.0)], [second]),
-        ([], [third]),
+        ([(10, 13, 1.0), (13, 16, 2.0)], [first, second]),
+        ([(16, 20, 2.0)], []),
+        ([(20, 24, 2.0)], []),
+        ([(24, 27, 2.0)], [third, fourth]),
     ]
+
+
+async def test_a_frame_that_does_not_fit_behind_others_waits_whole() -> None:
+    queue = deque([(Frame(at, 1.0, tuple(Tick() for _ in range(5))), []) for at in (10, 15)])
+    assert [[frame.offset for frame in take_frames(queue, 6)[0]] for _ in range(2)] == [[10], [15]]
