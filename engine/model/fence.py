@@ -6,7 +6,7 @@ thousand fences would be millions of objects, which hold up every thread when th
 
 from collections.abc import Iterable
 from itertools import chain
-from struct import pack, unpack
+from struct import pack, unpack, unpack_from
 from typing import Any, Literal, cast
 
 from msgspec import Struct, field
@@ -94,7 +94,7 @@ def first(shape: Shape) -> tuple[float, float]:
     if isinstance(shape, Circle):
         return shape.lon, shape.lat
     vertices = shape.vertices if isinstance(shape, Corridor) else next(chain.from_iterable(shape.rings), b"")
-    return unpacked(vertices[:_VERTEX])[0] if vertices else (0.0, 0.0)
+    return cast(tuple[float, float], unpack_from("<2d", vertices)) if vertices else (0.0, 0.0)
 
 
 _NO_FACTS: dict[str, Any] = {}  # of all fences that have none

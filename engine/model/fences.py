@@ -81,12 +81,13 @@ class Few(Struct, frozen=True):
 
 class Fences(Sequence[Fence]):
     """In the order of their ids, each id once; immutable. ``ids`` are theirs; a fence is decoded when it is asked for.
-    ``few`` are those that ask for more than the others."""
+    ``few`` are those that ask for more than the others; ``quick``, by id, those kept decoded."""
 
     def __init__(self, ids: list[str], blobs: Sequence[Blob], place: npt.NDArray[np.int32], few: Few) -> None:
         self.ids, self.few = ids, few
         self._blobs, self._place = tuple(blobs), place  # place: blob, start and size of each
         self._view = self._place.data
+        self.quick: dict[str, Fence] = {}
 
     @classmethod
     def of(cls, fences: Iterable[Fence]) -> "Fences":
@@ -277,11 +278,10 @@ class Fences(Sequence[Fence]):
 
 
 class ById(Mapping[str, Fence]):
-    """Fences by id. Those asked for lately are kept decoded."""
+    """Fences by id. Those asked for lately are kept decoded, for all who look them up in the same ``Fences``."""
 
     def __init__(self, fences: Fences) -> None:
-        self.listed = fences
-        self._quick: dict[str, Fence] = {}
+        self.listed, self._quick = fences, fences.quick
 
     def __getitem__(self, id: str) -> Fence:
         found = self.get(id)

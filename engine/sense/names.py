@@ -1,7 +1,7 @@
 """Ids of devices by row, and rows by id: bytes one after the other and an open-addressing table over them, a quarter of
 what strings in a ``dict`` take. Those heard of lately are in a small ``dict`` as well, which is quicker."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from sys import getsizeof
 from types import ModuleType
 from typing import cast
@@ -13,7 +13,7 @@ from engine.model.pieces import Column
 from engine.model.signals import Lines
 from engine.sense.arithmetic import Bools, Ints
 
-NONE = -1
+NONE, CLOSELY = -1, -2  # a name without a row; one that takes a closer look
 Places = npt.NDArray[np.uint64]
 loops: ModuleType | None = None  # None: go without numba
 _FEW = 24  # names up to which arrays do not pay
@@ -97,13 +97,34 @@ class Names:
         """Another table over the same names."""
         self._slots = np.full(slots, NONE, np.int32)
         self._see()
-        pending = np.arange(self.size, dtype=np.int32)
-        at = self._tags[: self.size].astype(np.int64) & self._mask
+        self._seat(np.arange(self.size, dtype=np.int32))
+
+    def _seat(self, pending: npt.NDArray[np.int32]) -> None:
+        """Put rows into the table that are not there."""
+        at = self._tags[pending].astype(np.int64) & self._mask
         while len(pending):
             free = self._slots[at] < 0
             self._slots[at[free]] = pending[free]
             lost = self._slots[at] != pending
             pending, at = pending[lost], (at[lost] + 1) & self._mask
+
+    def _add_all(self, names: list[str]) -> dict[str, int]:
+        """The rows of names that had none; none where they are so few that one by one is as quick."""
+        if len(names) <= _FEW:
+            return {}
+        added = {name: row for row, name in enumerate(dict.fromkeys(names), self.size)}
+        texts, first, last = [_encoded(name) for name in added], self.size, self.size + len(added)
+        while last > _FULL * len(self._slots):
+            self._spread(2 * len(self._slots))
+        if last >= len(self._ends):
+            self._reserve(last + last // 8 + 64)
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+        self._ends[first + 1 : last + 1] = len(self._text) + sizes.cumsum()
+        self._tags[first:last] = np.fromiter(map(hash, added), np.int64, len(added)) & _TAG
+        self._text += b"".join(texts)
+        self.size = last
+        self._seat(np.arange(first, last, dtype=np.int32))
+        return added
 
     def rows_of(self, lines: Lines, count: int, add: bool) -> Ints:
         """The row of each of so many names; unknown ones get fresh rows, in order (``add``), or NONE."""
@@ -126,28 +147,32 @@ class Names:
 
     def rows(self, names: Sequence[str]) -> list[int]:
         """The row of each name; unknown ones get fresh rows, in order."""
-        return self._each(names, self.one)
+        return self._each(names, add=True)
 
     def find_all(self, names: Sequence[str]) -> list[int]:
         """The row of each name; NONE where there is none."""
-        return self._each(names, self.find)
+        return self._each(names, add=False)
 
-    def _each(self, names: Sequence[str], closely: Callable[[str], int]) -> list[int]:
-        """The row of each name; where the quick dict and the table at large do not tell, by a closer look."""
+    def _each(self, names: Sequence[str], add: bool) -> list[int]:
+        """The row of each name, by the quick dict, by the table at large, or by a closer look."""
         found = list(map(self._near.get, names))
         if None not in found:
             return cast(list[int], found)
         far = [k for k, row in enumerate(found) if row is None]
-        rows = self._far([names[k] for k in far])
+        rows, added = self._far([names[k] for k in far]), dict[str, int]()
+        if add and CLOSELY not in rows:  # else they would get rows in another order
+            added = self._add_all([names[k] for k, row in zip(far, rows, strict=True) if row == NONE])
+        closely = self.one if add else self.find
         for k, row in zip(far, rows, strict=True):
-            found[k] = closely(names[k]) if row < 0 else self._keep(names[k], row)
+            at = added.get(names[k], NONE) if row < 0 else row
+            found[k] = closely(names[k]) if at < 0 else self._keep(names[k], at)
         return cast(list[int], found)
 
     def _far(self, names: Sequence[str]) -> list[int]:
-        return [NONE] * len(names) if len(names) <= _FEW else self._found(names).tolist()
+        return [CLOSELY] * len(names) if len(names) <= _FEW else self._found(names).tolist()
 
     def _found(self, names: Sequence[str]) -> Ints:
-        """The row of each name; NONE where it has none, or where that takes a closer look."""
+        """The row of each name; NONE where it has none, CLOSELY where it takes a closer look to tell."""
         hashed = np.fromiter(map(hash, names), np.int64, len(names))
         at, tags = hashed & self._mask, hashed.astype(np.uint32)
         rows = self._slots.take(at).astype(np.int64)
@@ -159,7 +184,7 @@ class Names:
                 break
             at[other] = (at[other] + 1) & self._mask
             rows[other] = self._slots[at[other]]
-        rows[~self._same(names, rows)] = NONE
+        rows[(rows >= 0) & ~self._same(names, rows)] = CLOSELY
         return rows
 
     def _same(self, names: Sequence[str], rows: Ints) -> Bools:

@@ -84,6 +84,11 @@ def test_what_no_fence_uses_any_more_is_given_back():
     assert fences[0] == fence("f0", 39)
 
 
+def test_whoever_looks_a_fence_up_finds_the_one_that_was_decoded():
+    fences = Fences.of([fence("b"), fence("a")])
+    assert ById(fences)["a"] is ById(fences)["a"]
+
+
 def test_by_id_they_are_a_mapping():
     fences = ById(Fences.of([fence("b"), fence("a")]))
     assert dict(fences) == {"a": fence("a"), "b": fence("b")}
