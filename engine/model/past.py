@@ -201,15 +201,15 @@ def _ended(row: tuple[int, int, int]) -> int:
 def _add_visit(rows: _Rows, visit: Visit) -> bool:
     """Append; False where it is no row, or not the last to end."""
     enter, left = _ticks(visit.enter), None if visit.exit is None else _ticks(visit.exit)
-    if enter is None or left is None or not 0 <= left - enter < _LONGEST or visit.lost:
+    if enter is None or left is None or visit.lost:
         return False
-    if rows.visits and _ended(_STAY.unpack_from(rows.visits, len(rows.visits) - _WIDTH)) > left:
+    held, length = rows.visits, left - enter
+    if not 0 <= length < _LONGEST or (held and _ended(_STAY.unpack_from(held, len(held) - _WIDTH)) > left):
         return False
     place, device = _number(rows.places, visit.fence, _PLACES), _number(rows.devices, visit.device, _DEVICES)
     if place is None or device is None:
         return False
-    length = left - enter
-    rows.visits += _STAY.pack(enter << 8 | place, length & 0xFFFFFFFF, length >> 32 << 4 | device)
+    rows.visits = held + _STAY.pack(enter << 8 | place, length & 0xFFFFFFFF, length >> 32 << 4 | device)
     return True
 
 
@@ -230,6 +230,8 @@ def _add_event(rows: _Rows, event: Happened) -> bool:
 def _left_before(rows: _Rows, device: str, since: float, most: int) -> bool:
     """Drop what that device left before, and what is too many. False where it is not simply the first rows."""
     limit, gone, dropped = since * TICKS, [], max(0, len(rows.visits) // _WIDTH - most)
+    if not dropped and rows.visits and _ended(_STAY.unpack_from(rows.visits)) >= limit:
+        return True  # so it is with most: the rows are in the order of their ends
     for row in _STAY.iter_unpack(rows.visits):
         if _ended(row) >= limit:
             break

@@ -6,6 +6,7 @@
 source, no socket. How records are cut into steps never shows in the effects.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -171,21 +172,28 @@ class Core:
         lost, heard = self.faults.sensed(self.sense, times), telling(signals)
         if not transitions and not heard:  # so it is with most
             return
-        by_record: dict[int, list[Transition]] = {}
         woken = self.compiled.matcher.woken
+        heard |= {t.record for t in transitions if woken(t, t.initial)}
+        if lost:
+            heard, transitions = heard - lost, [t for t in transitions if t.record not in lost]
+        told = sorted(heard)
+        if told and isinstance(signals, Signals):
+            signals.each(told)  # at once: they are asked for one by one now
+        records, at = [t.record for t in transitions], 0
+        for i in told:
+            first, last = bisect_left(records, i, at), bisect_right(records, i, at)
+            self._passed(transitions[at:first], times, fx)
+            self._heard(signals[i], transitions[first:last], i, times[i], fx)
+            at = last
+        self._passed(transitions[at:], times, fx)
+
+    def _passed(self, transitions: Sequence[Transition], times: list[float], fx: Effects) -> None:
+        """What wakes nobody, as most does: nobody will look at the signals, and nothing competes."""
         for t in transitions:
-            by_record.setdefault(t.record, []).append(t)
-            if woken(t, t.initial):
-                heard.add(t.record)
-        if isinstance(signals, Signals):
-            signals.each(sorted(heard))  # at once: they are asked for one by one now
-        for i in sorted(heard.union(by_record).difference(lost)):
-            fired, now = by_record.get(i, []), times[i]
-            if i in heard:
-                self._heard(signals[i], fired, i, now, fx)
-            else:  # it wakes nobody: nobody will look at the signal, and nothing competes
-                for t in fired:
-                    self.faults.attempt("cause", t.device, now, self.note, t, now, fx)
+            try:
+                self.note(t, times[t.record], fx)
+            except Exception as error:
+                self.faults.note(error, "cause", t.device, times[t.record])
 
     def _heard(self, signal: Signal, fired: list[Transition], i: int, now: float, fx: Effects) -> None:
         """A signal that says more than where a device is, or wakes a rule; what was overdue comes before it."""
