@@ -13,10 +13,10 @@ import structlog
 from engine.clock import Clock
 from engine.deliver import call
 from engine.deliver.lane import Lane, LanePolicy, LaneStatus
+from engine.deliver.results import Results
 from engine.deliver.retry import attempt_of, homeless, interrupted
-from engine.errors import Busy, StoreError
+from engine.errors import StoreError
 from engine.model.moment import Effects, Notification, OutboxRow, Result
-from engine.model.record import Attempt
 from engine.ports import Adapter, Journal, Sender, Store
 
 _log = structlog.get_logger("deliver")
@@ -26,7 +26,6 @@ LONGEST_REST = 30.0  # seconds of the clock: a clock that was set forward is not
 SWEEP = 256  # rows looked through for expired ones in a lane that cannot begin any
 PROBES = 16  # rows a half-open breaker chooses its probe from
 CHUNK = 512  # records given to the journal at once at start
-WORST_PAUSE = 5.0  # real seconds between tries to record a result
 
 
 class Deliverer(Sender):
@@ -51,7 +50,8 @@ class Deliverer(Sender):
     ) -> None:
         """``policies``: bounds per channel (see ``lane_policies``); ``grace``: real seconds that sends under way are
         given when ``run`` is cancelled."""
-        self._store, self._journal, self._clock = store, journal, clock
+        self._store, self._clock = store, clock
+        self._results = Results(journal, self._report)
         given = policies or {}
         self._lanes = {name: Lane(name, channels[name], given.get(name, LanePolicy())) for name in sorted(channels)}
         self._random = random or Random()  # noqa: S311  jitter, not a secret
@@ -140,7 +140,7 @@ class Deliverer(Sender):
         waiting = await self._store.rows("waiting", None, 100_000)
         ended += [homeless(row, now) for row in waiting if row.notification.channel not in self._lanes]
         for at in range(0, len(ended), CHUNK):
-            await self._submit(ended[at : at + CHUNK])
+            await self._results.submit(ended[at : at + CHUNK])
         if ended:
             _log.warning("recovered", attempts=len(ended), unknown=sum(a.outcome == "unknown" for a in ended))
 
@@ -211,7 +211,7 @@ class Deliverer(Sender):
                 result = Result("retry", "the store failed before the adapter was called; nothing was sent")
                 back.append(attempt_of(row, result, now, (), self._random))
         if back:
-            await self._submit(back)
+            await self._results.submit(back)
         self._doubtful = []
 
     async def _candidates(self, lane: Lane, now: float) -> tuple[list[OutboxRow], list[OutboxRow]]:
@@ -264,7 +264,7 @@ class Deliverer(Sender):
         self._judge(lane, row, result, now)
         lane.unrecorded += 1
         try:
-            await self._submit([attempt_of(row, result, now, lane.schedule, self._random)])
+            await self._results.put(attempt_of(row, result, now, lane.schedule, self._random))
         finally:
             lane.unrecorded -= 1
         if not task.done():  # it ignores that it was told to stop: it keeps a slot of its own lane, no other's
@@ -279,19 +279,6 @@ class Deliverer(Sender):
             lane.breaker.failed(row.notification.id, now, result.detail, result.after)
         if lane.breaker.state != was:
             _log.warning("breaker", channel=lane.name, state=lane.breaker.state, problem=lane.breaker.detail)
-
-    async def _submit(self, attempts: Sequence[Attempt]) -> None:
-        """Offer records to the journal until it has them and their step is committed."""
-        pause = 0.05
-        while True:
-            try:
-                return await self._journal.submit(attempts, applied=True)
-            except Busy as error:
-                await asyncio.sleep(min(max(error.after, 0.01), WORST_PAUSE))
-            except StoreError as error:
-                self._report(f"{len(attempts)} results cannot be recorded: {error}")
-                await asyncio.sleep(pause)
-                pause = min(WORST_PAUSE, pause * 2)
 
     # ------------------------------------------------------------------ waiting
 
@@ -322,7 +309,7 @@ class Deliverer(Sender):
         await asyncio.wait({dispatcher, told, *self._tasks}, timeout=self._grace)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._grace)
-        left = [dispatcher, told, *self._tasks]
+        left = [dispatcher, told, *self._tasks, *self._results.tasks]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)

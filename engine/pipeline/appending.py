@@ -10,7 +10,7 @@ from engine.clock import Clock, monotonic
 from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
 from engine.measure.metrics import Metrics
-from engine.model.record import Frame, Record
+from engine.model.record import Attempt, Frame, Record
 from engine.model.runs import Run, signals_of, together
 from engine.model.signal import Signal
 from engine.pipeline.pending import Pace, Pending
@@ -47,9 +47,13 @@ class Appending:
         self._failed = float("-inf")  # when, in seconds of this process
 
     def put(self, records: Sequence[Record], applied: bool, duplicates: int | None = None) -> Pending:
-        """Queue the records of one caller."""
+        """Queue the records of one caller. What became of sends goes first: others wait for the slots, and signals are
+        not parted by it."""
         pending = Pending(records, applied, duplicates)
-        self._queue.append(pending)
+        if isinstance(records, list) and records and type(records[0]) is Attempt:
+            self._queue.appendleft(pending)
+        else:
+            self._queue.append(pending)
         self.waiting += len(records)
         self._arrived.set()
         return pending

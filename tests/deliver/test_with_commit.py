@@ -45,6 +45,16 @@ async def test_what_begins_with_its_commit_is_sent_without_a_look_into_the_outbo
     assert outbox["b"].status == "sent"
 
 
+async def test_sends_that_end_together_are_recorded_together(
+    running, outbox, journal, adapter, notification, quiet, commit
+) -> None:
+    deliverer = await running({"push": adapter()})
+    await commit(deliverer, *map(notification, "abc"))
+    await quiet()
+    assert [attempt.notification for attempt in journal.attempts] == ["a", "b", "c"]
+    assert journal.calls == 1
+
+
 async def test_no_more_begin_than_the_lane_has_room_for_and_the_rest_follows(
     running, outbox, adapter, notification, quiet, commit
 ) -> None:

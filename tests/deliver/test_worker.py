@@ -246,7 +246,7 @@ async def test_rows_behind_an_open_breaker_still_run_out_of_time(
 
 
 async def test_a_result_the_journal_refuses_is_kept_and_nothing_is_sent_again(
-    running, outbox, journal, adapter, notification
+    running, outbox, journal, adapter, notification, quiet
 ) -> None:
     journal.refusals = [Busy("full", after=0.0), StoreError("disk full"), StoreError("disk full")]
     push = adapter()
@@ -258,7 +258,7 @@ async def test_a_result_the_journal_refuses_is_kept_and_nothing_is_sent_again(
         while outbox["ntf_1"].status != "sent":
             deliverer.wake()
             await asyncio.sleep(0.005)
-    await asyncio.sleep(0)
+    await quiet()
     assert push.seen == ["ntf_1"]
     assert len(journal.attempts) == 1
     assert journal.calls == 4

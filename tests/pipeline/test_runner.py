@@ -139,6 +139,24 @@ async def test_what_waits_for_an_append_that_never_comes_is_refused(start, hello
     assert told == ["the server is not ready"] * 2
 
 
+async def test_what_became_of_a_send_is_journaled_before_signals_that_wait(start, hello) -> None:
+    runner = await start()
+    runner.store.gate.clear()
+    runner.store.begun.clear()
+    waiting = [asyncio.create_task(runner.ingest([hello(1)]))]
+    await runner.store.begun.wait()
+    waiting += [asyncio.create_task(runner.ingest([hello(n, f"d{n}")])) for n in (2, 3)]
+    await asyncio.sleep(0)
+    attempt = Attempt("ntf_1", "mom_1", "p", "inbox", 1, "sent", runner.clock.now())
+    waiting.append(asyncio.create_task(runner.submit([attempt], applied=True)))
+    await asyncio.sleep(0)
+    runner.store.gate.set()
+    await asyncio.gather(*waiting)
+    records = [record async for frame in runner.store.read(0, 1) for record in frame.records]
+    told = [record.id if isinstance(record, Signal) else type(record) for record in records]
+    assert told[-4:] == ["1", Attempt, "2", "3"]
+
+
 async def test_a_checkpoint_does_not_know_signals_that_are_not_journaled_yet(start, hello) -> None:
     """Else a crash before their append would make the sender's second try a repeat of nothing."""
     runner = await start()
