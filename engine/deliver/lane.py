@@ -15,6 +15,7 @@ from engine.ports import Adapter
 TIMEOUT = 30.0
 LONGEST_TIMEOUT = 100.0  # the core gives a moment up 120 s after its expiry
 CONCURRENCY = 64
+UNRECORDED = 4  # times as many results may be on their way to the journal as sends under way
 _TIME = re.compile(r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*(s|seconds?|m|minutes?)\s*")
 OWN_SETTINGS = ("timeout", "concurrency")  # of [channels.NAME]: the worker's, not the adapter's
 
@@ -57,7 +58,8 @@ class Lane:
 
     def room(self, now: float) -> int:
         """How many sends may begin now."""
-        free = self.policy.concurrency - self.in_flight - self.kept
+        begun = self.in_flight + self.kept
+        free = min(self.policy.concurrency - begun, UNRECORDED * self.policy.concurrency - self.unrecorded)
         bound = self.breaker.room(now)
         return free if bound is None else min(free, bound)
 

@@ -246,22 +246,30 @@ class Deliverer(Sender):
         self._tasks.add(task)
 
         def done(finished: asyncio.Task[bool]) -> None:
-            lane.in_flight -= 1
             self._hand.discard(id)
             self._tasks.discard(finished)
             if not finished.cancelled() and (error := finished.exception()) is not None:
                 self._report(f"'{id}' stays sending until the next start: {type(error).__name__}: {error}")
             elif not finished.cancelled() and finished.result() and lane.clear and lane.breaker.until is None:
-                return  # nothing waits for this slot
+                return  # nothing waits for it
             self.wake()
 
         task.add_done_callback(done)
 
+    def _free(self, lane: Lane) -> None:
+        """A call is over: another may begin, before its result is in the journal."""
+        lane.in_flight -= 1
+        if not lane.clear:
+            self.wake()
+
     async def _send(self, lane: Lane, row: OutboxRow, task: "asyncio.Task[Result]") -> bool:
         """See a try to its end; whether it went."""
-        result = await call.outcome(task, lane.name, lane.timeout, lane.adapter.idempotent)
-        now = self._clock.now()
-        self._judge(lane, row, result, now)
+        try:
+            result = await call.outcome(task, lane.name, lane.timeout, lane.adapter.idempotent)
+            now = self._clock.now()
+            self._judge(lane, row, result, now)
+        finally:
+            task.add_done_callback(lambda _: self._free(lane))
         lane.unrecorded += 1
         try:
             await self._results.put(attempt_of(row, result, now, lane.schedule, self._random))

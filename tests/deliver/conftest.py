@@ -117,11 +117,12 @@ class Journal:
         self.refusals: list[Exception] = []
         self.lies: list[Exception] = []
         self.calls = 0
+        self.gate: asyncio.Event | None = None  # the answer comes only then
 
     async def submit(self, records: Sequence[Any], applied: bool = False) -> None:
         assert applied
         self.calls += 1
-        await asyncio.sleep(0)
+        await (self.gate.wait() if self.gate is not None else asyncio.sleep(0))
         if self.refusals:
             raise self.refusals.pop(0)
         for a in records:

@@ -55,6 +55,23 @@ async def test_sends_that_end_together_are_recorded_together(
     assert journal.calls == 1
 
 
+async def test_slots_are_free_again_before_results_are_in_the_journal_but_only_so_many(
+    running, outbox, journal, adapter, notification, quiet, commit
+) -> None:
+    push = adapter()
+    deliverer = await running({"push": push}, policies={"push": LanePolicy(concurrency=2)})
+    gate = journal.gate = asyncio.Event()
+    for n in range(0, 10, 2):
+        await commit(deliverer, notification(f"a{n}"), notification(f"a{n + 1}"))
+        await quiet()
+    assert push.seen == [f"a{n}" for n in range(8)], "four times as many as slots"
+    gate.set()
+    for _ in range(3):
+        await quiet()
+    assert push.seen == [f"a{n}" for n in range(10)]
+    assert len(journal.attempts) == 10
+
+
 async def test_no_more_begin_than_the_lane_has_room_for_and_the_rest_follows(
     running, outbox, adapter, notification, quiet, commit
 ) -> None:
