@@ -47,8 +47,8 @@ class Appending:
         self._failed = float("-inf")  # when, in seconds of this process
 
     def put(self, records: Sequence[Record], applied: bool, duplicates: int | None = None) -> Pending:
-        """Queue the records of one caller. What became of sends goes first: others wait for the slots, and signals are
-        not parted by it."""
+        """Queue the records of one caller. What became of sends goes first: signals that wait are not parted
+        by it, and stay in columns."""
         pending = Pending(records, applied, duplicates)
         if isinstance(records, list) and records and type(records[0]) is Attempt:
             self._queue.appendleft(pending)
