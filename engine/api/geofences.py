@@ -1,7 +1,7 @@
 """Run-time fences: put, taken away and looked at while the server runs. A change is answered once it is in force."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -22,13 +22,11 @@ from engine.model.config import Limits
 from engine.model.fence import Fence
 from engine.pipeline.fences import Authored, Wish
 from engine.pipeline.runtime import SOURCE
-from engine.pipeline.undisturbed import shed, undisturbed
+from engine.pipeline.uploads import Sifted, sifted
 from engine.sense.inspecting import inspect_at
 
-MOST = 100_000  # features of one upload
 LOOKED_AT = 2000  # nearest fences among which those with a tag are looked for
 TOLD = 1000  # problems in one answer
-_LARGE = 1_000_000  # bytes from which a body is read with care for those who wait
 
 
 # ------------------------------------------------------------------ changing
@@ -74,60 +72,31 @@ async def _bulk(api: Api, request: web.Request, caller: Caller, replace_all: boo
         limits = api.engine.config.limits
         large = replace(limits, body=max(limits.body, MAX_BYTES), inflated=max(limits.inflated, MAX_BYTES))
         body = await _body(request, large, read_large)
-        with undisturbed(len(body) > _LARGE):
-            upload = await asyncio.to_thread(_read, body)
+        authored, folder = api.engine.core.compiled.authored, getattr(api.engine.store, "folder", None)
+        upload = await sifted(body, authored, folder)
         del body
-        try:
-            return reply(await _load(api, upload, caller, replace_all))
-        finally:
-            await asyncio.to_thread(shed, upload.fences)
+        return reply(await _load(api, upload, caller, replace_all))
 
 
-def _read(body: bytes | bytearray) -> Upload:
-    return read_upload("body", body, MOST)
-
-
-async def _load(api: Api, upload: Upload, caller: Caller, replace_all: bool) -> dict[str, Any]:
-    authored = api.engine.core.compiled.authored
-    good, rejected = await asyncio.to_thread(_sifted, upload, authored)
-    whole = next((told.finding for told in upload.told if told.index < 0 and told.finding.severity == "error"), None)
+async def _load(api: Api, upload: Sifted, caller: Caller, replace_all: bool) -> dict[str, Any]:
+    errors = [told for told in upload.told if told.finding.severity == "error"]
+    whole = next((told.finding for told in errors if told.index < 0), None)
     if whole is not None:
         raise Refused(400 if whole.code in ("JSON", "ENCODING") else 422, whole.problem, whole.fix, _place(whole))
-    if rejected and not good:
+    rejected = sorted(map(_line, errors), key=lambda line: line["index"])
+    if rejected and not len(upload.fences):
         raise Refused(422, f"none of {upload.features} features can be loaded", extra={"rejected": rejected[:TOLD]})
-    keep = frozenset(told.id for told in upload.told if told.id and told.finding.severity == "error")
-    wish = Wish(good, replace=replace_all, by=caller.name, keep=keep if replace_all else frozenset())
-    accepted = len(good)
-    try:
-        await _change(api, wish)
-    finally:
-        await asyncio.to_thread(shed, good)
+    keep = frozenset(told.id for told in errors if told.id) if replace_all else frozenset[str]()
+    wish = Wish(upload.fences, replace=replace_all, by=caller.name, keep=keep, drawn=upload.drawn)
+    await _change(api, wish)
     return {
-        "accepted": accepted,
+        "accepted": len(upload.fences),
         "changed": wish.count,
         "rejected": rejected[:TOLD],
         "rejected_count": len(rejected),
         "warnings": _warnings(upload),
         "total": len(api.engine.core.compiled.runtime),
     }
-
-
-def _sifted(upload: Upload, authored: Collection[str]) -> tuple[list[Fence], list[dict[str, Any]]]:
-    """The fences to load, and what is said of the others, in order."""
-    rejected = [_line(told) for told in upload.told if told.finding.severity == "error" and told.index >= 0]
-    good: dict[str, Fence] = {}
-    for fence, index in zip(upload.fences, upload.numbers, strict=True):
-        where = {"index": index, "id": fence.id, "line": int(fence.source.rpartition(":")[2])}
-        if fence.id in authored:
-            rejected.append(where | {"code": "AUTHORED", "problem": "it is authored in a file", "fix": _AUTHORED_FIX})
-        elif fence.id in good:
-            rejected.append(where | {"code": "DUPLICATE_FENCE", "problem": "an earlier feature has this id", "fix": ""})
-        else:
-            good[fence.id] = _run_time(fence)
-    return list(good.values()), sorted(rejected, key=lambda line: line["index"])
-
-
-_AUTHORED_FIX = "Change the file, or use another id."
 
 
 async def _change(api: Api, wish: Wish) -> None:
@@ -186,14 +155,15 @@ def _line(told: Told) -> dict[str, Any]:
 
 
 def _place(found: Any) -> dict[str, Any]:
-    return {"line": found.line, "column": found.column} if found.line else {}
+    where = {"line": found.line, "column": found.column}
+    return {name: number for name, number in where.items() if number}
 
 
 def _said(found: Any) -> dict[str, Any]:
     return {"problem": found.problem, "fix": found.fix}
 
 
-def _warnings(upload: Upload) -> list[dict[str, Any]]:
+def _warnings(upload: Upload | Sifted) -> list[dict[str, Any]]:
     return [_line(told) for told in upload.told if told.finding.severity != "error"][:TOLD]
 
 

@@ -23,6 +23,7 @@ _PORTION = 1000  # fences worked on at a time, so that a thread at work never ho
 _BLOB = 2500  # fences in a blob: more than a megabyte, so that it goes back when it is let go of
 _BLOBS = 2048  # beyond so many, or where half of what they hold is no fence any more, all are packed anew
 _QUICK = 12_288  # fences kept decoded (some 3 kB each); beyond that they begin anew: a city's are all there
+_SEARCHES = 16  # fences looked for among so many times as many are each searched; more are looked up in a table
 _serials = count(1)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Fence).decode
@@ -92,7 +93,7 @@ class Fences(Sequence[Fence]):
     @classmethod
     def of(cls, fences: Iterable[Fence]) -> "Fences":
         """These; of two with one id the later."""
-        return fences if isinstance(fences, Fences) else EMPTY.changed(fences)
+        return fences if isinstance(fences, Fences) else _of({fence.id: fence for fence in fences})
 
     @classmethod
     def read(cls, lists: Iterable[bytes]) -> "Fences":
@@ -160,6 +161,16 @@ class Fences(Sequence[Fence]):
         row = bisect_left(ids, id)
         return row if row < len(ids) and ids[row] == id else NONE
 
+    def rows(self, ids: Sequence[str]) -> Ints:
+        """The rows of fences; NONE where there is none. Of many it is told without a search for each."""
+        if len(ids) * _SEARCHES < len(self):
+            return np.fromiter(map(self.find, ids), np.int64, len(ids))
+        at: dict[str, int] = {}
+        for first in range(0, len(self), _PORTION):
+            at.update(zip(self.ids[first : first + _PORTION], count(first)))
+        found = [[at.get(id, NONE) for id in ids[first : first + _PORTION]] for first in range(0, len(ids), _PORTION)]
+        return np.array(list(chain.from_iterable(found)), np.int64)
+
     def get(self, id: str) -> Fence | None:
         """The fence of that id."""
         row = self.find(id)
@@ -201,36 +212,36 @@ class Fences(Sequence[Fence]):
 
     def changed(self, put: Iterable[Fence] = (), drop: Iterable[str] = ()) -> "Fences":
         """With some put (or replaced; of two with one id the later), then some dropped. What stays is shared."""
-        fresh = {fence.id: fence for fence in put}
-        for id in (gone := dict.fromkeys(drop)):
-            fresh.pop(id, None)
-        gone |= dict.fromkeys(fresh)
-        listed = [fresh[id] for id in in_order(list(fresh))]
-        blobs, place = _packed(listed, len(self._blobs))
-        rest = self._without(gone)
-        ids, at = _merged(rest.ids, [_copy(fence.id) for fence in listed])
-        few = self.few.changed(listed, gone)
-        return Fences(ids, (*self._blobs, *blobs), np.insert(rest._place, at, place, axis=0), few)._tidy()
+        gone = list(drop)
+        fresh = put if isinstance(put, Fences) else _of({fence.id: fence for fence in put})
+        return fresh._without(gone).over(self._without(gone))._tidy()
 
     def over(self, other: "Fences") -> "Fences":
         """These, and those of the others whose ids are not here."""
         if not len(self) or not len(other):
             return self if len(self) else other
-        rest = other._without(id for id in self.ids if other.find(id) != NONE)
+        less = len(self) <= len(other)  # to look for the fewer among the many is less work
+        rest = other._less(other.rows(self.ids) if less else np.flatnonzero(self.rows(other.ids) != NONE))
+        if not len(rest):
+            return self
         ids, at = _merged(rest.ids, self.ids)
         own = self._place + np.array([len(rest._blobs), 0, 0], np.int32)
         few = rest.few.joined(self.few)
         return Fences(ids, (*rest._blobs, *self._blobs), np.insert(rest._place, at, own, axis=0), few)
 
-    def _without(self, gone: Iterable[str]) -> "Fences":
-        gone = [id for id in gone if self.find(id) != NONE]
-        rows = sorted(map(self.find, gone))
-        if not rows:
-            return self
+    def _without(self, gone: Sequence[str]) -> "Fences":
+        return self._less(self.rows(gone)) if gone else self
+
+    def _less(self, rows: Ints) -> "Fences":
+        """Without these (NONE: none)."""
+        gone = sorted(set(rows[rows != NONE].tolist()))
+        if len(gone) in (0, len(self)):
+            return EMPTY if gone else self
         kept: list[str] = []
-        for before, row in pairwise([NONE, *rows, len(self.ids)]):
+        for before, row in pairwise([NONE, *gone, len(self.ids)]):
             kept += self.ids[before + 1 : row]
-        return Fences(kept, self._blobs, np.delete(self._place, rows, axis=0), self.few.changed((), gone))
+        few = self.few.changed((), [self.ids[row] for row in gone])
+        return Fences(kept, self._blobs, np.delete(self._place, gone, axis=0), few)
 
     def _tidy(self) -> "Fences":
         """The same, packed anew where too much of what is packed is no fence any more."""
@@ -247,17 +258,22 @@ class Fences(Sequence[Fence]):
 
     # ------------------------------------------------------------------ from one to the other
 
-    def alike(self, other: "Fences") -> tuple[Ints, Ints]:
-        """The rows, here and there, of the fences that are in both just so; ascending."""
+    def alike(self, other: "Fences", but: Ints | None = None) -> tuple[Ints, Ints]:
+        """The rows, here and there, of the fences that are in both just so; ascending. ``but``: rows here that are not
+        worth to be compared."""
         mine, theirs = self._keys(), other._keys()
         _, here, there = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
         known = np.full(len(self), NONE, np.int64)
         known[here] = there
         if len(here) < min(len(self), len(other)):
-            for row in np.flatnonzero(known == NONE).tolist():
-                at = other.find(self.ids[row])
-                if at != NONE and self.body(row) == other.body(at):
-                    known[row] = at
+            wanted = known == NONE
+            wanted[[] if but is None else but] = False
+            rows = np.flatnonzero(wanted)
+            at = other.rows([self.ids[row] for row in rows.tolist()])
+            maybe = (at != NONE) & (self._place[rows, 2] == other._place[at, 2])
+            for row, there_ in zip(rows[maybe].tolist(), at[maybe].tolist(), strict=True):
+                if self.body(row) == other.body(there_):
+                    known[row] = there_
         here = np.flatnonzero(known != NONE)
         return here, known[here]
 
@@ -272,8 +288,8 @@ class Fences(Sequence[Fence]):
         here, there = alike or self.alike(old)
         moved = np.full(len(old) + 1, NONE, np.int64)
         moved[there] = here
-        for row in np.flatnonzero(moved[:-1] == NONE).tolist():
-            moved[row] = self.find(old.ids[row])
+        rest = np.flatnonzero(moved[:-1] == NONE)
+        moved[rest] = self.rows([old.ids[row] for row in rest.tolist()])
         return moved
 
 
@@ -325,14 +341,15 @@ def _tags(heads: Iterable[Head]) -> dict[str, None]:
     return dict.fromkeys(sorted({tag for head in heads for tag in head.tags}))
 
 
-def _packed(fences: Sequence[Fence], first: int) -> tuple[list[Blob], npt.NDArray[np.int32]]:
-    """Blobs, numbered from ``first`` on, and the place of each fence."""
+def _of(fences: Mapping[str, Fence]) -> Fences:
+    """These, packed."""
+    ids = in_order(list(fences))
     blobs, places = list[Blob](), [_NOWHERE]
-    for at in range(0, len(fences), _BLOB):
-        blob, place = _blob([_encode(fence) for fence in fences[at : at + _BLOB]], first + len(blobs))
+    for at in range(0, len(ids), _BLOB):
+        blob, place = _blob([_encode(fences[id]) for id in ids[at : at + _BLOB]], len(blobs))
         blobs.append(blob)
         places.append(place)
-    return blobs, np.concatenate(places)
+    return Fences([_copy(id) for id in ids], blobs, np.concatenate(places), Few().changed(fences.values(), ()))
 
 
 def _blob(bodies: Sequence[bytes | memoryview], number: int) -> tuple[Blob, npt.NDArray[np.int32]]:
@@ -349,8 +366,8 @@ def _copy(id: str) -> str:
 
 def _merged(ids: list[str], fresh: list[str]) -> tuple[list[str], list[int]]:
     """Both in order, and where in the first the others came."""
-    if not fresh:
-        return ids, []
+    if not fresh or not ids:
+        return ids or fresh, [0] * len(fresh)
     at = [bisect_left(ids, id) for id in fresh]
     merged: list[str] = []
     for id, (before, here) in zip(fresh, pairwise([0, *at]), strict=True):

@@ -9,7 +9,7 @@ import structlog
 
 from engine.errors import HerenowError, StoreError
 from engine.model.fence import Fence
-from engine.model.fences import NONE as GONE
+from engine.model.fences import ById, Fences
 from engine.model.record import FenceChange, ReleaseChange
 from engine.model.runs import Run, others
 from engine.pipeline import runtime
@@ -19,6 +19,7 @@ from engine.pipeline.state import CoreState
 from engine.pipeline.undisturbed import bury, undisturbed
 from engine.pipeline.versions import EMPTY, NOTHING_MADE, Compiled, place
 from engine.ports import Journal, Store
+from engine.sense import Outlines
 
 log = structlog.get_logger("herenow.fences")
 
@@ -33,7 +34,8 @@ class Authored(HerenowError):
 
 @dataclass
 class Wish:
-    """One caller's change. ``replace``: what is not put is dropped. ``count`` is how many fences it changed."""
+    """One caller's change. ``replace``: what is not put is dropped; ``drawn``: outlines of what is put, where they are
+    compiled. ``count`` is how many fences it changed."""
 
     put: Sequence[Fence]
     drop: Sequence[str] = ()
@@ -41,6 +43,7 @@ class Wish:
     action: Literal["put", "delete", "bulk"] = "bulk"
     by: str = ""
     keep: frozenset[str] = frozenset()  # of a replacement: ids that stay as they are
+    drawn: Outlines | None = None
     count: int = 0
     done: bool = False
     error: Exception | None = None
@@ -80,7 +83,7 @@ class RunTimeFences:
             return False
         return True
 
-    async def compile(self, release: str, fences: RunTimeSet) -> Compiled:
+    async def compile(self, release: str, fences: RunTimeSet, drawn: Sequence[Outlines] = ()) -> Compiled:
         """A compiled release with this set, made in a thread. ``HerenowError`` where it is not there."""
         base = self._versions.get(release)
         if base is None:
@@ -92,7 +95,7 @@ class RunTimeFences:
             return base
         compiled = self._versions.get(place(release, fences.hash))
         if compiled is None:
-            compiled = await asyncio.to_thread(base.with_fences, fences, self._newest, self._made)
+            compiled = await asyncio.to_thread(base.with_fences, fences, self._newest, self._made, drawn)
             self._versions[compiled.place] = compiled
         self._newest = compiled
         self._forget()
@@ -113,8 +116,9 @@ class RunTimeFences:
             if not wish.done:
                 wishes, self._wishes = self._wishes, []
                 try:
-                    with undisturbed(sum(len(each.put) + len(each.drop) for each in wishes) >= LARGE):
-                        await self._apply(wishes, journal, in_force())
+                    compiled = in_force()
+                    with undisturbed(sum(_size(each, compiled.runtime) for each in wishes) >= LARGE):
+                        await self._apply(wishes, journal, compiled)
                 except BaseException as error:
                     for each in wishes:
                         each.error = each.error or (error if isinstance(error, Exception) else _cut_short())
@@ -133,28 +137,35 @@ class RunTimeFences:
             return
         for name, blob in after.objects(before):
             await self._store.put_object(name, blob)
-        made = await self.compile(compiled.release.hash, after)
+        drawn = [wish.drawn for wish in wishes if wish.drawn is not None]
+        made = await self.compile(compiled.release.hash, after, drawn)
         await asyncio.to_thread(made.fences.succeed, compiled.fences)
         await journal.submit([_record(wishes, after)], applied=True)
         bury(self._versions.pop(compiled.place, None) if before.hash else None, LARGE)
 
 
+def _size(wish: Wish, before: RunTimeSet) -> int:
+    return len(wish.put) + len(wish.drop) + (len(before) if wish.replace else 0)
+
+
 def _changed(before: RunTimeSet, wish: Wish, authored: Collection[str]) -> RunTimeSet:
     """The set after one wish; one that cannot be fulfilled changes nothing and has its error."""
-    hidden = [id for id in (*(fence.id for fence in wish.put), *wish.drop) if id in authored]
+    put = Fences.of(wish.put)
+    hidden = [id for id in wish.drop if id in authored]
+    fewer, more = (authored, ById(put)) if len(authored) < len(put) else (put.ids, authored)
+    hidden += [id for id in fewer if id in more]
     if hidden:
         wish.error = Authored(f"'{hidden[0]}' is authored in a file", fix="Change the file, or use another id.")
         return before
     drop = list(wish.drop)
     if wish.replace:
-        staying = {fence.id for fence in wish.put} | wish.keep
+        staying = {*put.ids, *wish.keep}
         drop += [id for id in before.fences.ids if id not in staying]
-    put = [fence for fence in wish.put if not before.fences.holds(fence)]
     after = before.changed(put, drop)
     if len(after) > max(MAX_FENCES, len(before)):
         wish.error = HerenowError(f"there would be more than {MAX_FENCES} run-time geofences")
         return before
-    wish.count = len(put) + sum(before.fences.find(id) != GONE for id in drop)
+    wish.count = after.changes
     return after
 
 

@@ -41,7 +41,7 @@ class Made:
         if self._folder is None or count < WORTH or not place:
             return None
         try:
-            found = _read(self._path(self._folder, place))
+            found = read_columns(self._path(self._folder, place))
         except (OSError, ValueError, TypeError, msgspec.MsgspecError):
             return None
         return found if found is not None and len(found["kind"]) == count else None
@@ -57,7 +57,7 @@ class Made:
                 return
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             part = path.with_suffix(".part")
-            _write(part, fences.columns())
+            write_columns(part, fences.columns())
             os.replace(part, path)
             held = sorted(self._folder.glob("*.compiled"), key=lambda file: file.stat().st_mtime_ns)
             for old in held[:-FILES]:
@@ -69,7 +69,8 @@ class Made:
         return folder / f"{named.hexdigest()}.compiled"
 
 
-def _write(path: Path, columns: Mapping[str, Any]) -> None:
+def write_columns(path: Path, columns: Columns) -> None:
+    """Columns by name, laid out so that one read has each where the kernels want it."""
     described = [(name, column.dtype.str, column.shape) for name, column in columns.items()]
     text = msgspec.json.encode(described)
     text += b" " * (-(_HEAD.size + len(text)) % _ALIGNED)
@@ -88,7 +89,8 @@ def _padded(columns: Mapping[str, Any]) -> Iterator[Any]:
         yield bytes(-column.nbytes % _ALIGNED)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_columns(path: Path) -> Columns | None:
+    """The inverse; None where the file is not whole. It may raise OSError, or what msgspec and numpy raise."""
     with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         whole = np.empty(size + _ALIGNED, np.uint8)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from engine.errors import HerenowError
 from engine.model.fence import Fence
-from engine.model.fences import EMPTY, Fences
+from engine.model.fences import EMPTY, Fences, Ints
 from engine.model.fences import NONE as GONE
 from engine.model.pieces import head_of_list
 from engine.ports import Store
@@ -40,17 +40,17 @@ _manifest = msgspec.msgpack.Decoder(Manifest)
 
 class RunTimeSet:
     """Immutable. ``hash`` is "" for the set without fences. ``fences``: all of them; which shelf one lies on is told by
-    the hash of its id."""
+    the hash of its id. ``changes``: in how many it differs from the set it was made of."""
 
-    def __init__(self, fences: Fences, hashes: Hashes, names: Sequence[str]) -> None:
-        self.fences, self._hashes, self._names = fences, hashes, tuple(names)
+    def __init__(self, fences: Fences, hashes: Hashes, names: Sequence[str], changes: int = 0) -> None:
+        self.fences, self._hashes, self._names, self.changes = fences, hashes, tuple(names), changes
         self.manifest = _encode(Manifest(_FORMAT, self._names))
         self.hash = _name(self.manifest) if len(fences) else ""
 
     @classmethod
     def of(cls, fences: Iterable[Fence]) -> "RunTimeSet":
         """The set of these fences; of two with one id the later stays."""
-        return NONE.changed(list(fences), ())
+        return NONE.changed(fences, ())
 
     def __len__(self) -> int:
         return len(self.fences)
@@ -65,24 +65,23 @@ class RunTimeSet:
 
     def changed(self, put: Iterable[Fence], drop: Iterable[str]) -> "RunTimeSet":
         """The set with some fences put (or replaced), then some dropped."""
-        put, drop = list(put), list(drop)
         fences = self.fences.changed(put, drop)
-        moved, hashes = fences.whereabouts(self.fences)[:-1], np.zeros(len(fences), np.uint32)
-        hashes[moved[moved != GONE]] = self._hashes[moved != GONE]
-        came = np.ones(len(fences), np.bool_)
-        came[moved[moved != GONE]] = False
-        for row in np.flatnonzero(came).tolist():
-            hashes[row] = _hash(fences.ids[row])
-        names = list(self._names)
-        if _shelves_for(len(fences)) != len(names):
-            names = [""] * _shelves_for(len(fences))
-            touched = set(range(len(names)))
+        here, there = fences.alike(self.fences)
+        moved = fences.whereabouts(self.fences, (here, there))[:-1]
+        stays = moved != GONE
+        hashes = _hashes(fences.ids, moved[stays], self._hashes[stays])
+        shelves = _shelves_for(len(fences))
+        if shelves != len(self._names):
+            names, touched = [""] * shelves, np.arange(shelves)
         else:
-            touched = {_hash(id) % len(names) for id in (*(fence.id for fence in put), *drop)}
+            fresh = np.ones(len(fences), np.bool_)
+            fresh[here] = False
+            names = list(self._names)
+            touched = np.unique(np.append(hashes[fresh], self._hashes[~stays]) % shelves)
         after = RunTimeSet(fences, hashes, names)
-        for place, body in after._bodies(touched):
+        for place, body in after._bodies(touched.tolist()):
             names[place] = _name(body) if body else ""
-        return RunTimeSet(fences, hashes, names)
+        return RunTimeSet(fences, hashes, names, len(fences) - len(here) + int(np.count_nonzero(~stays)))
 
     def objects(self, held: "RunTimeSet") -> Iterator[tuple[str, bytes]]:
         """What the store must keep for this set beside what it keeps for ``held``; the manifest comes last."""
@@ -110,6 +109,15 @@ class RunTimeSet:
 def _shelves_for(count: int) -> int:
     """About as many shelves as fences on each: a change then writes the least. A power of two."""
     return 1 << ((count.bit_length() + 1) // 2)
+
+
+def _hashes(ids: Sequence[str], rows: Ints, known: Hashes) -> Hashes:
+    """Of all ids; of those in ``rows`` they are known."""
+    hashes, new = np.zeros(len(ids), np.uint32), np.ones(len(ids), np.bool_)
+    hashes[rows], new[rows] = known, False
+    for row in np.flatnonzero(new).tolist():
+        hashes[row] = _hash(ids[row])
+    return hashes
 
 
 def _hash(id: str) -> int:

@@ -9,14 +9,13 @@ import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.clock import monotonic
 
 if TYPE_CHECKING:
     from engine.pipeline.versions import Compiled
 
-_SLICE = 100  # fences freed at once: well below a millisecond
 OLDEST = 2  # generation of what has lived long
 OFTEN = (700, 5, 1)  # objects made, and younger collections, per collection: what came since the last one is little
 LONG = 0.005  # seconds of a collection, from which on what it went through is not gone through again
@@ -72,12 +71,6 @@ def bury(compiled: "Compiled | None", large: int) -> None:
     if compiled is None or len(compiled.fences.fences) < large:
         return
     threading.Thread(target=_free, args=([compiled],), name="free-fences", daemon=True).start()
-
-
-def shed(items: list[Any]) -> None:
-    """Empty a long list bit by bit; for a thread."""
-    while items:
-        del items[-_SLICE:]
 
 
 def _free(box: "list[Compiled]") -> None:

@@ -1,7 +1,7 @@
 """Releases compiled for the core: parsed by ``author``, compiled by each core room, off the hot path. What is in force
 is a release together with a run-time fence set."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from engine.model.release import Release
 from engine.model.rule import Rule
 from engine.pipeline.made import Made
 from engine.pipeline.runtime import NONE, RunTimeSet
-from engine.sense import FenceSet
+from engine.sense import FenceSet, Outlines
 
 MATCHERS: Mapping[str, type[Matcher]] = {"indexed": Matcher, "durable": DurableMatcher}
 """``[match] engine`` of config.toml to who decides whether conditions hold."""
@@ -57,9 +57,15 @@ class Compiled:
         plans, rules = make_plans(release), {rule.id: rule for rule in release.rules}
         return cls(release, fences, matcher, Composer.compile(release), NONE, fences.fences, plans, rules)
 
-    def with_fences(self, runtime: RunTimeSet, like: "Compiled | None" = None, made: Made = NOTHING_MADE) -> "Compiled":
-        """This release with another run-time set; what ``made`` has of it, or what ``like`` compiled of the same
-        fences, is taken from there."""
+    def with_fences(
+        self,
+        runtime: RunTimeSet,
+        like: "Compiled | None" = None,
+        made: Made = NOTHING_MADE,
+        drawn: Sequence[Outlines] = (),
+    ) -> "Compiled":
+        """This release with another run-time set; what ``made`` has of it, or what is ``drawn`` or ``like`` compiled of
+        the same fences, is taken from there."""
         everything = Fences.of(self.release.fences).over(runtime.fences)
         matcher = self.matcher.with_fences(everything)
         fences = FenceSet.compile(
@@ -69,6 +75,7 @@ class Compiled:
             matcher.crosses,
             matcher.approaches,
             made.load(place(self.release.hash, runtime.hash), len(everything)),
+            drawn,
         )
         return Compiled(self.release, fences, matcher, self.composer, runtime, self.authored, self.plans, self.rules)
 

@@ -1,6 +1,6 @@
 """A set of fences compiled for sensing: which hold a point, how far is the border, how likely is the inside."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from weakref import ref
@@ -16,7 +16,7 @@ from engine.sense.ground import Ground, ground
 from engine.sense.hours import Hours
 from engine.sense.measuring import Measuring
 from engine.sense.nearby import Nearby
-from engine.sense.outlines import CIRCLE, LINE, NOTHING, Columns
+from engine.sense.outlines import CIRCLE, LINE, NOTHING, Columns, Outlines
 
 _NOBODY = np.zeros(0, np.int64)
 
@@ -32,6 +32,7 @@ class FenceSet(Measuring):
         dwells: Mapping[str, tuple[float, ...]],
         like: "FenceSet | None" = None,
         made: Columns | None = None,
+        drawn: Sequence[Outlines] = (),
     ) -> None:
         listed = Fences.of(fences)
         self.ids, self.fences = listed.ids, ById(listed)
@@ -44,8 +45,10 @@ class FenceSet(Measuring):
         for row, durations in self._dwelling.items():
             self.dwells[row] = durations
         self.dwell_table = _table(self._dwelling, len(listed))
-        here, there = (_NOBODY, _NOBODY) if like is None else listed.alike(like.listed)
-        super().__init__(listed, None if like is None or made is not None else (here, like, there), made)
+        known = [] if made is not None else [(one, *listed.alike(one.listed)) for one in drawn]
+        taken = np.concatenate([_NOBODY, *(rows for _, rows, _ in known)])
+        here, there = (_NOBODY, _NOBODY) if like is None else listed.alike(like.listed, taken)
+        super().__init__(listed, [*known, *([] if like is None else [(like, here, there)])], made)
         self.hours = self._opening(
             dict(zip(here.tolist(), there.tolist(), strict=True)) if listed.few.timed else {}, like
         )
@@ -62,13 +65,14 @@ class FenceSet(Measuring):
         crosses: Iterable[str] = (),
         approaches: Mapping[str, tuple[float, ...]] | None = None,
         made: Columns | None = None,
+        drawn: Sequence[Outlines] = (),
     ) -> "FenceSet":
         """``dwells``: fence id -> durations in seconds that rules want, merged with each fence's own. ``crosses``: ids
         of fences that rules want to know crossed; ``approaches``: fence id -> how near a device is to come, in metres
         or (below zero) in seconds to arrival. Shapes that are not valid are repaired; one that encloses nothing is
-        never entered. What ``like`` has compiled of the same fences is taken from there; ``made`` is what ``columns``
-        gave of just these fences when the same build compiled them."""
-        compiled = cls(fences, dwells or {}, like, made)
+        never entered. What ``like`` has compiled of the same fences, or ``drawn`` has, is taken from there; ``made`` is
+        what ``columns`` gave of just these fences when the same build compiled them."""
+        compiled = cls(fences, dwells or {}, like, made, drawn)
         compiled._watch(crosses, approaches or {})
         if cls.grounded:
             compiled.ground  # noqa: B018  (nobody is to wait for it later)

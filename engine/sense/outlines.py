@@ -1,7 +1,7 @@
 """Compiled outlines of fences, which are numbered here: boxes, circles, chains and their index; and shapes that are
 made when first needed. How outlines are made, taken over from another set, given as columns, and made from those."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,14 @@ _OWN = ("kind", "grow", "radius", "centre", "seam", "box")
 
 
 class Outlines:
-    """Those of ``fences``, in this order. ``like``: what is taken from another set (positions here, the set, positions
-    there); ``made``: the columns of just these fences, as ``columns`` gave them."""
+    """Those of ``fences``, in this order. ``like``: others that have some of them just so (positions here, positions
+    there); what the first of them has is taken from there. ``made``: the columns of just these fences, as ``columns``
+    gave them."""
 
     def __init__(
         self,
         fences: Fences,
-        like: "tuple[Ints, Outlines, Ints] | None" = None,
+        like: "Sequence[tuple[Outlines, Ints, Ints]]" = (),
         made: Columns | None = None,
     ) -> None:
         self.listed = fences
@@ -45,7 +46,7 @@ class Outlines:
         self._grown: dict[int, BaseGeometry] = {}
         self._space: dict[tuple[int, bool], SpaceEdges] = {}
 
-    def _make(self, like: "tuple[Ints, Outlines, Ints] | None") -> None:
+    def _make(self, like: "Sequence[tuple[Outlines, Ints, Ints]]") -> None:
         count = len(self.listed)
         self._kind = np.full(count, NOTHING, np.int8)
         self._grow, self._radius = np.zeros(count), np.zeros(count)
@@ -53,19 +54,19 @@ class Outlines:
         self._seam = np.zeros(count, np.bool_)
         self._box = np.zeros((count, 4))
         self._box[:, 2] = -1.0
-        if like is None or not len(like[0]):
-            self._chains = Chains(self._compile(np.arange(count)))
-        else:
-            here, old, there = like
+        new = np.ones(count, np.bool_)
+        parts: list[tuple[Chains, Ints, Ints]] = []
+        for old, here, there in like:
+            here, there = here[new[here]], there[new[here]]
             for name in _OWN:
                 getattr(self, f"_{name}")[here] = getattr(old, f"_{name}")[there]
-            new = np.ones(count, np.bool_)
+            parts.append((old._chains, there, here))
             new[here] = False
-            fresh = np.flatnonzero(new)
-            made = Chains(self._compile(fresh))
-            parts = ((old._chains, there, here), (made, np.arange(len(fresh)), fresh))
-            self._chains = Chains.joined(parts, count)
-        self.index = self._indexed(None)
+        fresh = np.flatnonzero(new)
+        made = Chains(self._compile(fresh))
+        parts.append((made, np.arange(len(fresh)), fresh))
+        self._chains: Chains = made if len(fresh) == count else Chains.joined(parts, count)
+        self.index: BoxIndex = self._indexed(None)
 
     def _indexed(self, made: Columns | None) -> BoxIndex:
         lon, lat, wide, high = self._box.T
