@@ -28,7 +28,7 @@ import aiohttp
 import uvloop
 
 from benchmarks import way, world
-from benchmarks.http_ingest import cpu, free_port, post_all, ready, stepped
+from benchmarks.http_ingest import cpu, free_port, hastened, post_all, ready, stepped
 from engine.hastening import compiled
 
 SOCKETS = 16
@@ -256,6 +256,7 @@ async def run(args: argparse.Namespace) -> None:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             await ready(port, process)
+            await hastened(port)
             await measure(port, process, file, args)
         finally:
             process.terminate()

@@ -16,6 +16,7 @@ from engine.api import application, keys, listen
 from engine.author.project import Bundle, read_bundle
 from engine.author.watch import Watcher
 from engine.clock import Clock, SimulatedClock, SystemClock
+from engine.decide import zone_name_at
 from engine.deliver import Deliverer, lane_policies, notes, open_adapters
 from engine.errors import AuthorError, Busy, ConfigError, Finding, StoreError
 from engine.hastening import hasten
@@ -74,6 +75,7 @@ async def open_server(config: Config, environ: Mapping[str, str], clock: Clock |
         stack.push_async_callback(runner.close)
         await _first_release(runner, config, await folder)
         runner.releases.at_hand = None
+        zone_name_at(0.0, 0.0)  # reads its tables now: else the first signals would wait for them
         deliverer, remarks, send = await _deliver(stack, runner, config, environ)
         schedules = schedules_of(lambda: runner.core.schedules, runner.clock, runner)
         jobs = scheduler(schedules, _reload(runner, config), _checkpoint(runner), _retain(runner))

@@ -24,10 +24,12 @@ async def hasten(runner: Runner) -> None:
     """Read and sense by the compiled loops from here on, where they are installed."""
     if find_spec("numba") is None:
         return
+    runner.loops = "coming"
     await compiled()
     await asyncio.to_thread(load)
     await asyncio.to_thread(lambda: runner.core.compiled.fences.ground)
     runner.core.sense.hasten()
+    runner.loops = "compiled"
 
 
 def load() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -54,6 +54,7 @@ class Runner:
         self._meters = Meters(self.metrics, self.core)
         self.recent = Recent(self.core.sense.names)
         self.notes: dict[str, str] = {}  # what an operator should know, though all works
+        self.loops: Literal["python", "coming", "compiled"] = "python"  # what signals are read and sensed by
         self.divergence = 0
         self._stepping = Stepping(store, clock, self.metrics, lambda: self.core, self.feed, self._stepped)
         self._appending = Appending(store, clock, self.metrics, lambda: self.recent, self._stepping.add)
@@ -213,6 +214,7 @@ class Runner:
             "devices": self.core.sense.devices(),
             "people": len(self.core.state.people),
             "replay_divergence": self.divergence,
+            "loops": self.loops,
         }
 
     def want_checkpoint(self) -> None:

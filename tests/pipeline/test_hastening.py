@@ -17,6 +17,7 @@ class Standing:
     def __init__(self):
         self.core = self.sense = self.compiled = self.fences = self
         self.ground, self.hastened = None, 0
+        self.loops = "python"
 
     def hasten(self):
         self.hastened += 1
@@ -58,6 +59,13 @@ async def test_what_is_not_compiled_is_compiled_by_another_process_first(monkeyp
     await hastening.hasten(runner)
     assert asked == [(sys.executable, "-m", "engine.hastening"), "load"]
     assert runner.hastened == 1
+
+
+async def test_what_signals_go_by_is_told(monkeypatch, asked):
+    runner, told = Standing(), []
+    monkeypatch.setattr(hastening, "load", lambda: told.append(runner.loops))
+    await hastening.hasten(runner)
+    assert [*told, runner.loops] == ["coming", "compiled"]
 
 
 async def test_what_is_compiled_is_only_loaded(monkeypatch, asked):
