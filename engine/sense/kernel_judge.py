@@ -155,12 +155,18 @@ def _learn(own: Any, fence: int, across: int, up: int, bounds: Any, chains: Any,
 
 
 @jit
+def cell(u: float, v: float) -> tuple[int, int]:
+    """Across and up: the cell of a place in a fence's box."""
+    return min(int((u + 1.0) * HALF), GRID - 1), min(int((v + 1.0) * HALF), GRID - 1)
+
+
+@jit
 def bound(
     own: Any, fence: int, u: float, v: float, plane: bool, bounds: Any, chains: Any, scale: Any, squares: Any
 ) -> float:
     """How far inside (outside: below zero) a fix surely is by what is known of the middle of its cell."""
     x, y = (u + 1.0) * HALF, (v + 1.0) * HALF
-    across, up = min(int(x), GRID - 1), min(int(y), GRID - 1)
+    across, up = cell(u, v)
     if bounds[fence, up, across] == 0 and own.unit > 0.0 and own.plain and plane:
         _learn(own, fence, across, up, bounds, chains, scale, squares)
     told = float(bounds[fence, up, across])

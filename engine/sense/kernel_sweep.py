@@ -13,7 +13,7 @@ from engine.loops import jit
 from engine.sense.columns import HELD, STATE
 from engine.sense.depths import GRID
 from engine.sense.index import MIX as _MIX
-from engine.sense.kernel_judge import HALF, WIDEST, ahead, bound, judge, scales
+from engine.sense.kernel_judge import WIDEST, ahead, bound, cell, judge, scales
 from engine.sense.measuring import PLANE
 from engine.sense.verdict import EITHER, INSIDE, OUTSIDE
 
@@ -118,6 +118,13 @@ def _known(state: int, due: bool, knowns: Any) -> int:
 
 
 @jit
+def _bring(own: Any, chains: Any) -> None:
+    """Have memory bring the vertices of a fence."""
+    for vertex in range(0, 2 * own.width + 2, LINE // 8):
+        ahead(chains.ctypes.data + (own.first + vertex) * 8)
+
+
+@jit
 def _open(
     met: Any, where: Any, count: int, first: int, rows: Any, numbers: Any, devices: Any, knowns: Any, limits: Any,
     ground: Any, tables: Any, squares: Any, modes: Any, stays: Any, pairs: Any,
@@ -127,9 +134,12 @@ def _open(
     fences, bounds, chains, found = ground.fences, ground.bounds, ground.chains, 0
     start = bounds.ctypes.data
     for n in range(count):
-        later = min(n + 8, count - 1)
-        row = min(int((where[later, 1] + 1.0) * HALF), GRID - 1)
-        ahead(start + (met[later, 1] * GRID + row) * GRID)
+        later, soon = min(n + 12, count - 1), min(n + 6, count - 1)
+        _, up = cell(where[later, 0], where[later, 1])
+        ahead(start + (met[later, 1] * GRID + up) * GRID)
+        across, up = cell(where[soon, 0], where[soon, 1])
+        if bounds[met[soon, 1], up, across] == 0:  # it will be worked out
+            _bring(fences[met[soon, 1]], chains)
         k, fence = met[n, 0], met[n, 1]
         held, state = devices[rows[k]].held, -1
         for slot in range(HELD):
@@ -173,9 +183,7 @@ def _judged(
     """What each pair comes to, as its last number and in ``seen``."""
     fences, rounds, chains = ground.fences, ground.rounds, ground.chains
     for n in range(count):
-        later = fences[pairs[min(n + 3, count - 1), 1]]
-        for vertex in range(0, 2 * later.width + 2, LINE // 8):
-            ahead(chains.ctypes.data + (later.first + vertex) * 8)
+        _bring(fences[pairs[min(n + 3, count - 1), 1]], chains)
         k, fence = pairs[n, 0], pairs[n, 1]
         lat, lon = numbers[1, k], numbers[2, k]
         sigma, (east, north) = precise(numbers[3, k], limits) * limits[SIGMA], scales(lat, tables[0])
