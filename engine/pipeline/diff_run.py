@@ -6,6 +6,7 @@ caps, cooldowns and stock are used up in both runs as they would be.
 """
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from engine.model.moment import Effects
 from engine.model.record import Attempt, FenceChange, Frame, Record, ReleaseChange, ScheduleDue, Tick
 from engine.model.runs import others
 from engine.pipeline.core import Core
-from engine.pipeline.replay import cut, next_due, pass_time
+from engine.pipeline.replay import MAX_TICKS, cut, fire, next_due
 
 SPAN = 1.0  # seconds of frames that are stepped together, unless a timer is due between them
 MOST = 4096  # records
@@ -45,9 +46,10 @@ class Side:
         fx, self.fx = self.fx, Effects()
         return fx
 
-    def next_due(self) -> float | None:
-        """When time alone has something to do."""
-        return next_due(self.core, not self.follows)
+    def next_due(self) -> float:
+        """When time alone has something to do; infinite: never."""
+        due = next_due(self.core, not self.follows)
+        return math.inf if due is None else due
 
     def add(self, fx: Effects) -> None:
         for name in ("moments", "notifications", "holds", "misses", "transitions"):
@@ -70,39 +72,35 @@ class LockStep:
                 yield batch[-1].received, records
                 batch, records = [], 0
             if not batch:
-                self.wait(frame.received)
+                due = self.wait(frame.received)
                 if _ticks(frame):  # what was due then has been done just now
                     yield frame.received, 1
                     continue
-                until = min([frame.received + SPAN, *(d for s in self.sides if (d := s.next_due()) is not None)])
+                until = min(frame.received + SPAN, due)
             batch.append(frame)
             records += len(frame.records)
         if batch:
             self._batch(batch)
             yield batch[-1].received, records
 
-    def wait(self, until: float) -> None:
-        """Time passes: timers fire, and what is taken as sent is."""
-        for side in self.sides:
-            due = side.next_due()
-            while True:
-                sending = side.sending[0][0] if side.sending else None
-                if sending is not None and sending <= until and (due is None or sending <= due):
-                    self._sent(side)
-                    due = side.next_due()
-                elif due is not None and due <= until:
-                    due = self._fire(side, due)
-                else:
-                    break
+    def wait(self, until: float) -> float:
+        """Time passes: timers fire, and what is taken as sent is. When time alone has something to do next."""
+        return min(self._wait(side, until) for side in self.sides)
 
-    def _fire(self, side: Side, due: float) -> float | None:
-        """Fire what is due; when something is due next."""
-        for _, fx in pass_time(side.core, due, not side.follows):
-            self._keep(side, fx)
-        after = side.next_due()
-        if after == due:
-            raise HerenowError(f"a timer due at {due} does not advance", fix="Report this with the journal.")
-        return after
+    def _wait(self, side: Side, until: float) -> float:
+        due, again = side.next_due(), 0
+        while True:
+            if side.sending and side.sending[0][0] <= min(until, due):
+                self._sent(side)
+                due = side.next_due()
+            elif due <= until:
+                self._keep(side, fire(side.core, due, not side.follows)[1])
+                before, due = due, side.next_due()
+                again = again + 1 if due == before else 0
+                if again > MAX_TICKS:
+                    raise HerenowError(f"a timer due at {due} does not advance", fix="Report this with the journal.")
+            else:
+                return due
 
     def _batch(self, frames: Sequence[Frame]) -> None:
         for side in self.sides:

@@ -60,19 +60,24 @@ def next_due(core: Core, schedules: bool = True) -> float | None:
     return timer if schedule is None else schedule if timer is None else min(timer, schedule)
 
 
-def pass_time(core: Core, until: float, schedules: bool = True) -> Iterator[tuple[Frame, Effects]]:
-    """Fire the timers that are due before ``until``, each at its own time; and the schedules, unless the journal that
-    is followed says when they came."""
+def pass_time(core: Core, until: float) -> Iterator[tuple[Frame, Effects]]:
+    """Fire the timers that are due before ``until``, each at its own time; and the schedules."""
     for _ in range(MAX_TICKS):
-        due = next_due(core, schedules)
+        due = next_due(core)
         if due is None or due > until:
             return
-        now = max(due, core.state.received)
-        records: list[Tick | ScheduleDue] = [*(core.schedules.due(due) if schedules else ())]
-        if not records or core.next_due() == due:
-            records.insert(0, Tick())
-        frame = Frame(core.state.offset, now, [*records])
-        yield frame, core.step([frame])
+        yield fire(core, due)
+
+
+def fire(core: Core, due: float, schedules: bool = True) -> tuple[Frame, Effects]:
+    """Let that time come, the next at which something is due; and the schedules, unless the journal that is followed
+    says when they came."""
+    now = max(due, core.state.received)
+    records: list[Tick | ScheduleDue] = [*(core.schedules.due(due) if schedules else ())]
+    if not records or core.next_due() == due:
+        records.insert(0, Tick())
+    frame = Frame(core.state.offset, now, [*records])
+    return frame, core.step([frame])
 
 
 async def follow(

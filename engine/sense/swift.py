@@ -244,16 +244,12 @@ def transitions(swept: Swept, rows: Ints, names: Names, ids: Sequence[str]) -> l
     """What was told, in words (``names``: of devices, by row; ``ids``: of fences)."""
     found = []
     for at, visit, seconds, probability, metres, due, k, fence, kind, initial in swept.told:
-        sure, away = _number(probability), _number(metres)
-        told = Transition(
-            KINDS[kind], names[rows[k]], ids[fence], at, visit, k, seconds, sure, away, initial, _number(due)
+        sure, away = None if probability != probability else probability, None if metres != metres else metres
+        when = None if due != due else due
+        found.append(
+            Transition(KINDS[kind], names[rows[k]], ids[fence], at, visit, k, seconds, sure, away, initial, when)
         )
-        found.append(told)
     return found
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else value
 
 
 def fired(swept: Swept, rows: list[int], names: Names, ids: Sequence[str]) -> Fired:
