@@ -193,7 +193,7 @@ async def compare(servers: Servers, args: argparse.Namespace) -> None:
     for name, size, connections in KINDS:
         rows = []
         for _ in range(args.runs):
-            count = args.batches * 100 if size == 100 else args.singles
+            count = {100: 100 * args.batches, 0: args.frames, 1: args.singles}[size]
             bodies = world.bodies(signals, count // (size or 1), size or 1)
             work = functools.partial(exchange, post_all if size else stream_all, bodies, connections)
             ours, bare, baseline = [
@@ -233,7 +233,8 @@ if __name__ == "__main__":
     parser.add_argument("--fences", type=int, default=10_000)
     parser.add_argument("--rules", type=int, default=100)
     parser.add_argument("--devices", type=int, default=10_000)
-    parser.add_argument("--batches", type=int, default=600)
+    parser.add_argument("--batches", type=int, default=2_000)
+    parser.add_argument("--frames", type=int, default=30_000)
     parser.add_argument("--singles", type=int, default=6_000)
     parser.add_argument("--runs", type=int, default=3)
     asyncio.run(run(parser.parse_args()))
