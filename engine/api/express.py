@@ -111,6 +111,8 @@ class Express:
 
 def _signals_in(body: bytes) -> tuple[bytes, int]:
     """The signals of a body that looks plain, and how many there are; 0 of another."""
+    if fast.rich(body):
+        return b"", 0
     if body.startswith(b"{"):
         return body, 1
     return (body[1:-1], body.count(b"{")) if body.startswith(b"[{") and body.endswith(b"}]") else (b"", 0)

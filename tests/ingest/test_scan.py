@@ -201,6 +201,13 @@ def test_braces_in_a_text_are_no_signals():
     assert same(array('{"device":"a}b]c","lat":1,"lon":2}'))
 
 
+@pytest.mark.parametrize("more", ['"context":{"wifi":true}', '"reported":{"kind":"enter","fence":"cafe"}'])
+def test_what_the_loops_cannot_read_is_not_begun_by_them(monkeypatch, more):
+    monkeypatch.setattr(fast, "read", None)
+    one = f'{{"device":"d","lat":1,"lon":1,{more}}}'
+    assert fast.signals(f"[{','.join([one] * 20)}]".encode(), 100, 0.0, 1e12) is None
+
+
 def test_few_signals_and_too_many_are_left_to_the_decoder():
     assert by_loops(("[" + ",".join([FIX % 1] * FEW) + "]").encode()) is None
     assert by_loops(array(), most=FEW) is None
