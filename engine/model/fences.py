@@ -22,7 +22,7 @@ NONE = -1
 _PORTION = 1000  # fences worked on at a time, so that a thread at work never holds up the others for long
 _BLOB = 2500  # fences in a blob: more than a megabyte, so that it goes back when it is let go of
 _BLOBS = 2048  # beyond so many, or where half of what they hold is no fence any more, all are packed anew
-_QUICK = 12_288  # fences kept decoded (some 3 kB each); beyond that they begin anew: a city's are all there
+_QUICK = 12_288  # fences kept decoded (some 900 bytes each); beyond that they begin anew: a city's are all there
 _SEARCHES = 16  # fences looked for among so many times as many are each searched; more are looked up in a table
 _serials = count(1)
 _encode = msgspec.msgpack.Encoder().encode
@@ -98,21 +98,23 @@ class Fences(Sequence[Fence]):
     @classmethod
     def read(cls, lists: Iterable[bytes]) -> "Fences":
         """Of msgpack lists of fences, each with an id of its own. msgspec's errors where they are no fences."""
-        blobs, places, heads = list[Blob](), list[npt.NDArray[np.int32]](), list[Head]()
+        blobs, places = list[Blob](), [_NOWHERE]
+        ids, asking, tags = list[str](), list[Head](), set[str]()
         for number, data in enumerate(lists):
-            raws, some = _raws(data), _heads(data)
+            raws, heads = _raws(data), _heads(data)
             sizes = np.fromiter(map(len, raws), np.int32, len(raws))
             starts = np.int32(len(data)) - sizes[::-1].cumsum(dtype=np.int32)[::-1]
             places.append(np.column_stack([np.full(len(sizes), number, np.int32), starts, sizes]))
             blobs.append(Blob(data, next(_serials)))
-            heads += some
-        ids = [head.id for head in heads]
-        few, place = Few().changed(heads, ()), np.concatenate([_NOWHERE, *places])
+            ids += [head.id for head in heads]  # heads go as they come: a hundred thousand at once hold up others
+            asking += [head for head in heads if head.dwell or head.cross or head.open or head.but or any(head.valid)]
+            tags |= {tag for head in heads for tag in head.tags}
+        few, place = Few().changed(asking, ()), np.concatenate(places)
         if (ordered := in_order(ids)) != ids:
             at = {id: number for number, id in enumerate(ids)}
             place = place[np.fromiter(map(at.__getitem__, ordered), np.int64, len(ids))]
         fences = cls(ordered, blobs, place, few)
-        fences.tags = _tags(heads)
+        fences.tags = dict.fromkeys(sorted(tags))
         return fences
 
     @classmethod
@@ -234,13 +236,13 @@ class Fences(Sequence[Fence]):
 
     def _less(self, rows: Ints) -> "Fences":
         """Without these (NONE: none)."""
-        gone = sorted(set(rows[rows != NONE].tolist()))
+        gone = np.unique(rows[rows != NONE])
         if len(gone) in (0, len(self)):
-            return EMPTY if gone else self
+            return EMPTY if len(gone) else self
         kept: list[str] = []
-        for before, row in pairwise([NONE, *gone, len(self.ids)]):
+        for before, row in pairwise([NONE, *gone.tolist(), len(self.ids)]):
             kept += self.ids[before + 1 : row]
-        few = self.few.changed((), [self.ids[row] for row in gone])
+        few = self.few.changed((), [self.ids[row] for row in gone.tolist()])
         return Fences(kept, self._blobs, np.delete(self._place, gone, axis=0), few)
 
     def _tidy(self) -> "Fences":
