@@ -30,6 +30,7 @@ _INSERT = """INSERT INTO outbox (id, moment, channel, rule, person, device, fenc
     expires, status, due, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 
 _SETTLE = "UPDATE outbox SET status = ?, attempts = ?, due = ?, reason = ?, detail = ?"
+_NEXT = ", seq = (SELECT value FROM meta WHERE key = 'sent') + ?"
 _UNSETTLED = " WHERE id = ? AND status NOT IN ('sent', 'cancelled')"
 
 # Which index finds the fewest rows to look at, by the field that is given. Left alone, SQLite takes all that waits.
@@ -71,12 +72,15 @@ def unhindered(sql: sqlite3.Connection) -> bool:
 
 def settle(sql: sqlite3.Connection, settled: Sequence[Settle]) -> None:
     """Rows take their new standing; one that is sent or cancelled keeps it for good. Sent ones get the next ``seq``."""
+    sent = 0
     for s in settled:
-        new = (s.status, s.attempts, s.due, str(s.reason), s.detail, s.notification)
-        if s.status != "sent":
-            sql.execute(f"{_SETTLE}{_UNSETTLED}", new)
-        elif sql.execute(f"{_SETTLE}, seq = (SELECT value + 1 FROM meta WHERE key = 'sent'){_UNSETTLED}", new).rowcount:
-            sql.execute("UPDATE meta SET value = value + 1 WHERE key = 'sent'")
+        new = (s.status, s.attempts, s.due, str(s.reason), s.detail)
+        if s.status == "sent":
+            sent += sql.execute(f"{_SETTLE}{_NEXT}{_UNSETTLED}", (*new, sent + 1, s.notification)).rowcount
+        else:
+            sql.execute(f"{_SETTLE}{_UNSETTLED}", (*new, s.notification))
+    if sent:
+        sql.execute("UPDATE meta SET value = value + ? WHERE key = 'sent'", (sent,))
 
 
 def cancel(sql: sqlite3.Connection, wanted: Cancel, spared: Sequence[str] = ()) -> None:
