@@ -16,22 +16,33 @@ class Results:
 
     def __init__(self, journal: Journal, report: Callable[[str], None]) -> None:
         self._journal, self._report = journal, report
-        self._ended: list[Attempt] = []
-        self._next: asyncio.Task[None] | None = None  # that will take them
+        self._ended: list[tuple[Attempt, asyncio.Future[None]]] = []
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def put(self, attempt: Attempt) -> None:
-        """Return when it is recorded; so it will be, even if nobody waits for it any more."""
-        self._ended.append(attempt)
-        if self._next is None:
-            self._next = asyncio.create_task(self._go(), name="record results")
-            self.tasks.add(self._next)
-            self._next.add_done_callback(self.tasks.discard)
-        await asyncio.shield(self._next)
+    def put(self, attempt: Attempt) -> "asyncio.Future[None]":
+        """Done when it is recorded; so it will be, even if nobody waits for it any more."""
+        if not self._ended:
+            task = asyncio.create_task(self._go(), name="record results")
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended.append((attempt, done))
+        return done
 
     async def _go(self) -> None:
-        ended, self._ended, self._next = self._ended, [], None
-        await self.submit(ended)
+        ended, self._ended = self._ended, []
+        error: BaseException | None = None
+        try:
+            await self.submit([attempt for attempt, _ in ended])
+        except BaseException as raised:
+            error = raised
+        for _, done in ended:
+            if done.done():  # nobody waits any more
+                continue
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
 
     async def submit(self, attempts: Sequence[Attempt]) -> None:
         """Offer these, again and again."""

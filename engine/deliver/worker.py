@@ -269,7 +269,10 @@ class Deliverer(Sender):
             now = self._clock.now()
             self._judge(lane, row, result, now)
         finally:
-            task.add_done_callback(lambda _: self._free(lane))
+            if task.done():
+                self._free(lane)
+            else:  # told to stop, yet at work
+                task.add_done_callback(lambda _: self._free(lane))
         lane.unrecorded += 1
         try:
             await self._results.put(attempt_of(row, result, now, lane.schedule, self._random))
