@@ -4,6 +4,7 @@ import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, cast, final, overload
 
 import numpy as np
@@ -29,16 +30,18 @@ class More(Struct, frozen=True, array_like=True):
 
 
 _NOTHING = More()
+_BREAK = 10  # of a line
 
 
 class Lines:
     """Texts without line breaks, as a list or joined, whichever is asked for."""
 
-    __slots__ = ("_joined", "_list")
+    __slots__ = ("_ends", "_joined", "_list")
 
     def __init__(self, told: str | list[str]) -> None:
         self._joined: str | None = told if isinstance(told, str) else None
         self._list: list[str] | None = None if isinstance(told, str) else told
+        self._ends: memoryview | None = None  # where each ends when joined, after where one before the first would
 
     @property
     def list(self) -> list[str]:
@@ -53,6 +56,25 @@ class Lines:
         if self._joined is None:
             self._joined = "\n".join(cast(list[str], self._list))
         return self._joined
+
+    def some(self, places: Sequence[int]) -> Sequence[str]:
+        """Those at these places."""
+        if self._list is not None or (ends := self._found()) is None:
+            return [self.list[k] for k in places]
+        return [self.joined[ends[k] + 1 : ends[k + 1]] for k in places]
+
+    def part(self, start: int, stop: int) -> "Lines":
+        """Those in a row from ``start`` to before ``stop``."""
+        if start >= stop or self._list is not None or (ends := self._found()) is None:
+            return Lines(self.list[start:stop])
+        return Lines(self.joined[ends[start] + 1 : ends[stop]])
+
+    def _found(self) -> memoryview | None:
+        """To find a few without making all: for plain ASCII, where a byte is a letter."""
+        if self._ends is None and self.joined.isascii():
+            breaks = np.flatnonzero(np.frombuffer(self.joined.encode(), np.uint8) == _BREAK)
+            self._ends = np.concatenate(([-1], breaks, [len(self.joined)])).data
+        return self._ends
 
 
 @final
@@ -126,7 +148,7 @@ class Signals(Sequence[Signal]):
 
     def _part(self, some: slice | list[int], more: dict[int, More]) -> "Signals":
         def of(lines: Lines) -> Lines:
-            return Lines(lines.list[some] if isinstance(some, slice) else [lines.list[k] for k in some])
+            return lines.part(some.start, some.stop) if isinstance(some, slice) else Lines(list(lines.some(some)))
 
         # a row each, one after the other, as the kernels expect
         numbers = np.ascontiguousarray(self.numbers[:, some])
@@ -157,12 +179,11 @@ class Signals(Sequence[Signal]):
         """Those at these places; they are kept, for who asks about one asks again."""
         made = self._made
         if fresh := [k for k in some if k not in made]:
-            names, ids, more = self.names.list, self.ids.list if self.ids else None, self.more
-            rows = zip(fresh, self.keys[fresh].tolist(), self.numbers[:, fresh].T.tolist(), strict=True)
-            for k, key, (at, *rest) in rows:
+            names, ids, more = self.names.some(fresh), self.ids.some(fresh) if self.ids else repeat(""), self.more
+            rows = zip(fresh, names, ids, self.keys[fresh].tolist(), self.numbers[:, fresh].T.tolist(), strict=False)
+            for k, name, id, key, (at, *rest) in rows:
                 numbers = [None if value != value else value for value in rest]
-                row = names[k], at, key, *numbers
-                made[k] = _signal(row, more.get(k, _NOTHING), ids[k] if ids else "")
+                made[k] = _signal((name, at, key, *numbers), more.get(k, _NOTHING), id)
         return [made[k] for k in some]
 
     def __iter__(self) -> Iterator[Signal]:

@@ -19,7 +19,7 @@ from engine.model.runs import (
     together,
 )
 from engine.model.signal import Reported, Signal
-from engine.model.signals import FEW, Signals, telling
+from engine.model.signals import FEW, Lines, Signals, telling
 
 NUMBER = st.none() | st.floats(-1e6, 1e6)
 PLACE = st.tuples(st.floats(-90, 90), st.floats(-180, 180)) | st.just((None, None))
@@ -196,3 +196,15 @@ def test_a_signal_is_made_once_however_often_it_is_asked_for() -> None:
     first = columns[3]
     assert columns.each([2, 3])[1] is first
     assert columns[2] is columns[2]
+
+
+@pytest.mark.parametrize("texts", [["one", "two", "", "four"], ["", ""], ["x"], ["Zoë", "ß", "", "\ud800", "😀 b"]])
+def test_some_of_the_texts_are_found_whether_or_not_all_were_taken_apart(texts: list[str]) -> None:
+    joined = "\n".join(texts)
+    places = list(range(len(texts)))[::-1]
+    for lines in (Lines(joined), Lines(texts)):
+        assert list(lines.some(places)) == texts[::-1]
+        for start in range(len(texts) + 1):
+            for stop in range(start, len(texts) + 1):
+                assert lines.part(start, stop).list == texts[start:stop]
+                assert lines.part(start, stop).joined == "\n".join(texts[start:stop])
