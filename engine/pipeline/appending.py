@@ -81,8 +81,9 @@ class Appending:
         """Append whatever is queued, until cancelled."""
         pace = Pace(*PACE)
         while True:
+            slept = not self._arrived.is_set()
             await self._arrived.wait()
-            await pace.rest(self.waiting)
+            await pace.rest(self.waiting, slept)
             self.call()
             records = self._take()
             if not self._batch:

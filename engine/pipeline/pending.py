@@ -43,13 +43,16 @@ class Pace:
         self._full, self._longest = full, longest
         self._began = self._late = 0.0
 
-    async def rest(self, count: int) -> None:
-        """Return when it should begin, where ``count`` records wait as of now; always lets others run."""
+    async def rest(self, count: int, slept: bool = False) -> None:
+        """Return when it should begin, where ``count`` records wait as of now. Others run meanwhile, or ran before:
+        ``slept`` says that there was nothing to do until now."""
+        now = monotonic()
         spacing = min(self._longest, SPACING + self.GATHER * self._late)
-        due = max(monotonic(), 0.0 if count >= self._full else self._began + spacing)
-        await asyncio.sleep(due - monotonic())
+        due = now if count >= self._full else max(now, self._began + spacing)
+        if due > now or not slept:
+            await asyncio.sleep(due - now)
+            self._late = (self._late + monotonic() - due) / 2
         self._began = monotonic()
-        self._late = (self._late + self._began - due) / 2
 
 
 async def give_way(seconds: float) -> None:

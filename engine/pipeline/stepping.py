@@ -70,8 +70,9 @@ class Stepping:
         """Step through whatever is there, until cancelled."""
         pace, portion = Pace(*PACE), Portion(MOST)
         while True:
+            slept = not self._woken.is_set()
             await self._woken.wait()
-            await pace.rest(self.waiting if self.waiting < portion.most else MOST)
+            await pace.rest(self.waiting if self.waiting < portion.most else MOST, slept)
             frames, waiting = take_frames(self._frames, portion.most)
             if not self._frames:
                 self._woken.clear()

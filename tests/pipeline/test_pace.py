@@ -68,6 +68,16 @@ async def test_a_full_batch_waits_for_nothing(loop: Loop) -> None:
     assert loop.rests == 5 * [0.0]
 
 
+async def test_what_comes_after_a_pause_in_which_others_ran_begins_in_that_turn_of_the_loop(loop: Loop) -> None:
+    pace = Pace(FULL, LONGEST)
+    await pace.rest(1, slept=True)
+    assert loop.rests == []
+    await pace.rest(1, slept=True)
+    assert loop.rests == [SPACING], "the one before is too near"
+    await pace.rest(FULL)
+    assert loop.rests == [SPACING, 0.0], "others have not run"
+
+
 @pytest.mark.parametrize(("seconds", "gets_on"), [(LONG, True), (LONG / 2, False)])
 async def test_after_a_long_step_who_waits_for_another_that_waits_gets_on(seconds: float, gets_on: bool) -> None:
     soon, told = asyncio.get_running_loop().call_soon, list[str]()
