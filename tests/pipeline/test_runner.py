@@ -104,12 +104,12 @@ async def test_what_waits_for_an_append_goes_with_it_and_a_failed_one_before_is_
     store.begun.clear()
     first = asyncio.create_task(runner.ingest([hello(3)]))
     await store.begun.wait()
+    runner.before_append(store.full.clear)
     wait_with(3)
-    store.full = {"append"}
+    store.full.add("append")
     store.gate.set()
     with pytest.raises(StoreError):
         await first
-    store.full = set()
     await soon(lambda: len(answers) == 3)
     assert await answers[2] == (1, 0), "it was not judged by what did not get in"
 
