@@ -7,7 +7,7 @@ from engine.model.record import FenceChange, ReleaseChange
 from engine.pipeline.state import STAGED, remember
 from engine.pipeline.versions import EMPTY, Compiled, place
 
-PORTION = 500  # visits told at once of those that end with their fences; devices whose timers fire with one tick
+PORTION = 200  # visits told at once of those that end with their fences; devices whose timers fire with one tick
 
 if TYPE_CHECKING:
     from engine.pipeline.core import Core
