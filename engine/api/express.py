@@ -18,7 +18,7 @@ from engine.api.problems import SERVER
 from engine.api.reading import SMALL
 from engine.api.router import Api, Route
 from engine.api.signals import accepted, bind
-from engine.api.together import MOST, Receipt, Said
+from engine.api.together import Receipt, Said
 from engine.ingest import fast
 from engine.ingest.body import BadBody, kind_of
 from engine.ingest.signals import decode_plain
@@ -83,9 +83,9 @@ class Express:
         except Exception:  # the long way meets it again, and tells the sender
             told(None)
             return
-        text, count = (b"", 0) if caller.token is not None or head.lines else _signals_in(body)
-        if 0 < count <= MOST and fast.loops is not None:
-            said = Said(text, count, lambda receipt: told(receipt or self._alone(caller, head, body)))
+        text = b"" if caller.token is not None or head.lines or fast.loops is None else _signals_in(body)
+        if text:
+            said = Said(text, lambda receipt: told(receipt or self._alone(caller, head, body)))
             self._api.together.put(lambda: said)
         else:
             told(self._alone(caller, head, body))
@@ -109,13 +109,11 @@ class Express:
         return self._api.gate.admit(head, route.scope, route.token_ok, route.query_key)
 
 
-def _signals_in(body: bytes) -> tuple[bytes, int]:
-    """The signals of a body that looks plain, and how many there are; 0 of another."""
-    if fast.rich(body):
-        return b"", 0
-    if body.startswith(b"{"):
-        return body, 1
-    return (body[1:-1], body.count(b"{")) if body.startswith(b"[{") and body.endswith(b"}]") else (b"", 0)
+def _signals_in(body: bytes) -> bytes:
+    """The signals of a body that looks plain; nothing of another."""
+    if body.startswith(b"{") and fast.braces(body) == 1:
+        return body
+    return body[1:-1] if body.startswith(b"[{") and body.endswith(b"}]") and not fast.rich(body) else b""
 
 
 def granted(taken: int, duplicates: int) -> bytes:

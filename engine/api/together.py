@@ -17,12 +17,11 @@ MOST = 1024  # signals that are read in one go
 
 
 class Said(Struct, frozen=True):
-    """The signals of one request, from a sender who may speak for any device: their ``text``, with commas between, and
-    how many there are. ``told``: what will become of them; None where nothing was done and they are to be looked at by
-    themselves, at once."""
+    """The signals of one request, from a sender who may speak for any device: their ``text``, with commas between.
+    ``told``: what will become of them; None where nothing was done and they are to be looked at by themselves, at once.
+    """
 
     text: bytes
-    count: int
     told: Callable[[Receipt | None], None]
 
 
@@ -44,23 +43,25 @@ class Together:
 
     def _take(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for part in _parts([said for ask in waiting if (said := ask()) is not None]):
-            receipts = self._offered(part)
-            for k, said in enumerate(part):
-                said.told(receipts[k] if receipts else None)
+        said = [one for ask in waiting if (one := ask()) is not None]
+        for part in _parts([(one, fast.braces(one.text)) for one in said]):
+            receipts = self._offered([one.text for one, _ in part], [count for _, count in part])
+            for k, (one, _) in enumerate(part):
+                one.told(receipts[k] if receipts else None)
 
-    def _offered(self, part: Sequence[Said]) -> list[Receipt]:
+    def _offered(self, texts: Sequence[bytes], counts: Sequence[int]) -> list[Receipt]:
         """A receipt for each; none where they cannot be taken together."""
-        engine = self._engine
-        counts, now = [said.count for said in part], engine.clock.now()
+        engine, now = self._engine, self._engine.clock.now()
+        if sum(counts) > min(MOST, engine.config.limits.queue):
+            return []
         try:
-            texts, latest = [said.text for said in part], now + engine.config.policy.sense.max_future
+            latest = now + engine.config.policy.sense.max_future
             signals = fast.together(texts, counts, now, latest)
             if signals is None:
                 return []
             whole, fresh = engine.offer_each(signals)
         except HerenowError as error:
-            return [_failed(error, Future()) for _ in part]
+            return [_failed(error, Future()) for _ in texts]
         except Exception:  # whatever it is, each meets it again by itself, and its sender is told
             return []
         shares, begin = list[tuple[Receipt, tuple[int, int]]](), 0
@@ -73,14 +74,14 @@ class Together:
         return [receipt for receipt, _ in shares]
 
 
-def _parts(waiting: Sequence[Said]) -> Iterator[Sequence[Said]]:
-    """In pieces of so many signals, or one that has more."""
+def _parts(waiting: Sequence[tuple[Said, int]]) -> Iterator[Sequence[tuple[Said, int]]]:
+    """In pieces of so many signals; one that has more stands alone."""
     begin, size = 0, 0
-    for k, said in enumerate(waiting):
-        if size and size + said.count > MOST:
+    for k, (_, count) in enumerate(waiting):
+        if size and size + count > MOST:
             yield waiting[begin:k]
             begin, size = k, 0
-        size += said.count
+        size += count
     if waiting:
         yield waiting[begin:]
 

@@ -154,7 +154,7 @@ async def _read(api: Api, caller: Caller, line: _Line, last: int) -> tuple[list[
         frames = line.take()
         plain = singles_in(frames, last) if caller.token is None and fast.loops is not None else None
         if plain is not None:
-            return Said(b",".join(plain[1]), len(frames), lambda receipt: told(frames, plain[0], receipt))
+            return Said(b",".join(plain[1]), lambda receipt: told(frames, plain[0], receipt))
         alone(frames)
         return None
 

@@ -18,6 +18,7 @@ loops: ModuleType | None = None  # None: go by the decoder
 _PLAIN = b'[{"device":"nobody","at":1795508100.25,"lat":52.5,"lon":13.4}]'
 _ANY = -np.inf, np.inf
 _RICH = (b'"context"', b'"reported"')  # names that the loops leave to the decoder
+_FIRST = 400  # bytes of a body in which they are looked for: a sender's signals are alike
 
 
 def load() -> bool:
@@ -42,29 +43,31 @@ def kept() -> bool:
     return loops is not None or is_kept(_HERE)
 
 
-def rich(text: bytes) -> bool:
-    """Whether signals say what the loops leave to the decoder: told before they have read in vain."""
-    return any(name in text for name in _RICH)
+def rich(body: bytes) -> bool:
+    """Whether it begins with a signal that says what the loops leave to the decoder: then they need not begin."""
+    return any(name in body[:_FIRST] for name in _RICH)
+
+
+def braces(text: bytes) -> int:
+    """As many as there are signals, if they are plainly written."""
+    return text.count(b"{")
 
 
 def signals(body: bytes, most: int, arrival: float, latest: float) -> Signals | None:
     """The signals of a JSON array of more than a few that is plainly written and plainly good; else None."""
-    if loops is None or not FEW < (count := body.count(b"{")) <= most or rich(body):
+    if loops is None or not FEW < (count := braces(body)) <= most or rich(body):
         return None
     return read(loops, body, count, arrival, latest)
 
 
 def together(texts: Sequence[bytes], counts: Sequence[int], arrival: float, latest: float) -> Signals | None:
     """The signals of several requests as one array, where they are more than a few and all are plainly written and
-    good; else None. ``texts``: of so many signals each, with commas between, those of one device to be in order of
-    ``at`` within each."""
-    if loops is None or (most := sum(counts)) <= FEW:
+    good; else None. ``texts``: of signals with commas between, those of one device to be in order of ``at`` within
+    each; ``counts``: their ``braces``."""
+    if loops is None or (most := sum(counts)) <= FEW or not all(text.startswith(b"{") for text in texts):
         return None
+    # As many signals as braces, with one of which each text begins: none goes on from one text into the next.
     body = b"[" + b",".join(texts) + b"]"
-    # As many braces as signals, with one of which each text begins: where the whole reads as so many signals, none goes
-    # on from one text into the next.
-    if body.count(b"{") != most or not all(text.startswith(b"{") for text in texts):
-        return None
     found = read(loops, body, most, arrival, latest)
     return None if found is None else in_order(found, counts)
 

@@ -11,6 +11,7 @@ from engine.api import together
 from engine.api.together import Said, Together
 from engine.errors import Busy, StoreError
 from engine.ingest import fast
+from engine.model.config import Limits
 
 FIX = {"lat": 52.5, "lon": 13.4}
 
@@ -30,7 +31,7 @@ async def told(engine, groups):
     """What becomes of groups of bodies that wait together: counts, an error, or None."""
     waiting, receipts = Together(engine), []
     for bodies in groups:
-        waiting.put(partial(Said, b",".join(bodies), len(bodies), receipts.append))
+        waiting.put(partial(Said, b",".join(bodies), receipts.append))
     assert receipts == []
     await asyncio.sleep(0)
     assert len(receipts) == len(groups)
@@ -99,11 +100,18 @@ async def test_each_request_is_put_in_order_of_time_by_itself(server):
 async def test_many_are_read_in_parts_and_keep_their_order(server, monkeypatch):
     monkeypatch.setattr(together, "MOST", 5)
     groups = [[body(f"{k}-{n}") for n in range(size)] for k, size in enumerate((3, 2, 4, 1, 9, 3))]
-    assert await told(server.engine, groups) == [(len(group), 0) for group in groups]
-    assert server.engine.offered == 4
+    outcomes = await told(server.engine, groups)
+    assert outcomes == [None if len(group) > 5 else (len(group), 0) for group in groups]
+    assert server.engine.offered == 3
     assert [signal.id for signal in server.engine.taken] == [
-        f"{k}-{n}" for k, size in enumerate((3, 2, 4, 1, 9, 3)) for n in range(size)
+        f"{k}-{n}" for k, size in enumerate((3, 2, 4, 1, 0, 3)) for n in range(size)
     ]
+
+
+async def test_more_than_a_request_may_have_is_not_taken_together(start):
+    server = await start(limits=Limits(queue=3))
+    assert await told(server.engine, [[body("a")], [body("b"), body("c"), body("d"), body("e")]]) == [None] * 2
+    assert server.engine.taken == []
 
 
 async def test_requests_and_frames_of_many_connections_are_each_answered(server):
