@@ -156,6 +156,9 @@ async def main(count: int) -> None:
         (project / "geofences" / "hall.geojson").write_text(json.dumps(HALL))
         (project / "config.toml").write_text(CONFIG)
         async with open_server(load_config(project / "config.toml", {}), {}) as server:
+            await asyncio.sleep(0)
+            while server.runner.loops == "coming":
+                await asyncio.sleep(0.1)
             with settled():  # as ``serve`` does
                 await run(server, count)
 

@@ -11,10 +11,14 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import structlog
+
 import engine
 from engine.ingest import fast as reading
 from engine.pipeline.runner import Runner
 from engine.sense import fast as sensing
+
+log = structlog.get_logger("herenow.hastening")
 
 _PATIENCE = 900.0  # seconds that compiling may take
 _LEISURE = 10  # how much others go first
@@ -25,11 +29,16 @@ async def hasten(runner: Runner) -> None:
     if find_spec("numba") is None:
         return
     runner.loops = "coming"
-    await compiled()
-    await asyncio.to_thread(load)
-    await asyncio.to_thread(lambda: runner.core.compiled.fences.ground)
-    runner.core.sense.hasten()
-    runner.loops = "compiled"
+    try:
+        await compiled()
+        await asyncio.to_thread(load)
+        await asyncio.to_thread(lambda: runner.core.compiled.fences.ground)
+        runner.core.sense.hasten()
+    except Exception:
+        log.exception("signals go by Python: the compiled loops cannot be used")
+        runner.loops = "python"
+    else:
+        runner.loops = "compiled"
 
 
 def load() -> None:

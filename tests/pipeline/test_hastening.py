@@ -68,6 +68,13 @@ async def test_what_signals_go_by_is_told(monkeypatch, asked):
     assert [*told, runner.loops] == ["coming", "compiled"]
 
 
+async def test_loops_that_cannot_be_loaded_are_told_and_done_without(monkeypatch, asked):
+    runner = Standing()
+    monkeypatch.setattr(hastening, "load", lambda: 1 / 0)
+    await hastening.hasten(runner)
+    assert (runner.loops, runner.hastened) == ("python", 0)
+
+
 async def test_what_is_compiled_is_only_loaded(monkeypatch, asked):
     for room in (hastening.reading, hastening.sensing):
         monkeypatch.setattr(room, "kept", lambda: True)
