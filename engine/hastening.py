@@ -54,7 +54,7 @@ async def compiled() -> None:
     where = {"PYTHONPATH": str(Path(engine.__file__).parent.parent)}
     nowhere = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "engine.hastening"),
+        *(sys.executable, "-P", "-m", "engine.hastening"),
         env=os.environ | where,
         stdin=nowhere,
         stdout=nowhere,

@@ -32,7 +32,7 @@ async def ask(folder: str, question: Question) -> dict[str, Any]:
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "engine.pipeline.beside", folder),
+        *(sys.executable, "-P", "-m", "engine.pipeline.beside", folder),
         stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
     try:

@@ -104,7 +104,7 @@ async def _work(room: Path) -> None:
     """Have the other process read it; OSError where that fails."""
     home, nowhere = str(Path(engine.__file__).parents[1]), asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "engine.pipeline.uploads", str(room)),
+        *(sys.executable, "-P", "-m", "engine.pipeline.uploads", str(room)),
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))},
         stdin=nowhere, stdout=nowhere, stderr=nowhere,
     )  # fmt: skip

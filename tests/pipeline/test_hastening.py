@@ -57,7 +57,7 @@ async def test_what_is_not_compiled_is_compiled_by_another_process_first(monkeyp
     monkeypatch.setattr(hastening.sensing, "kept", lambda: False)
     runner = Standing()
     await hastening.hasten(runner)
-    assert asked == [(sys.executable, "-m", "engine.hastening"), "load"]
+    assert asked == [(sys.executable, "-P", "-m", "engine.hastening"), "load"]
     assert runner.hastened == 1
 
 
