@@ -58,6 +58,13 @@ async def test_another_process_finds_what_this_one_would(apart, tmp_path) -> Non
     assert not list(tmp_path.iterdir())  # nothing is left behind
 
 
+async def test_it_goes_by_the_server_s_own_code(apart, tmp_path, monkeypatch) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "__init__.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    assert (await sifted(BODY, ["hall"], tmp_path)).drawn is not None
+
+
 async def test_what_it_compiled_is_taken_over_and_says_the_same(apart, tmp_path, monkeypatch) -> None:
     there, here = await both(tmp_path)
     assert there.drawn is not None
