@@ -113,7 +113,7 @@ class Appending:
             pending = self._queue.popleft()
             self._batch.append(pending)
             count += len(pending.records)
-        if not self._queue:
+        if not self._queue and not self._calls:
             self._arrived.clear()
         return together(pending.records for pending in self._batch)
 

@@ -114,6 +114,12 @@ async def test_what_waits_for_an_append_goes_with_it_and_a_failed_one_before_is_
     assert await answers[2] == (1, 0), "it was not judged by what did not get in"
 
 
+async def test_who_asks_while_others_put_in_is_called_with_the_next_append(start) -> None:
+    runner, called = await start(), []
+    runner.before_append(lambda: runner.before_append(lambda: called.append(1)))
+    await soon(lambda: called == [1])
+
+
 async def test_what_waits_for_an_append_that_raises_stops_nobody(start, hello) -> None:
     runner = await start()
     runner.before_append(lambda: 1 / 0)
