@@ -44,7 +44,8 @@ class Together:
     def _take(self) -> None:
         waiting, self._waiting = self._waiting, []
         said = [one for ask in waiting if (one := ask()) is not None]
-        for part in _parts([(one, fast.braces(one.text)) for one in said]):
+        most = min(MOST, self._engine.config.limits.queue)
+        for part in _parts([(one, fast.braces(one.text)) for one in said], most):
             receipts = self._offered([one.text for one, _ in part], [count for _, count in part])
             for k, (one, _) in enumerate(part):
                 one.told(receipts[k] if receipts else None)
@@ -74,11 +75,11 @@ class Together:
         return [receipt for receipt, _ in shares]
 
 
-def _parts(waiting: Sequence[tuple[Said, int]]) -> Iterator[Sequence[tuple[Said, int]]]:
+def _parts(waiting: Sequence[tuple[Said, int]], most: int) -> Iterator[Sequence[tuple[Said, int]]]:
     """In pieces of so many signals; one that has more stands alone."""
     begin, size = 0, 0
     for k, (_, count) in enumerate(waiting):
-        if size and size + count > MOST:
+        if size and size + count > most:
             yield waiting[begin:k]
             begin, size = k, 0
         size += count

@@ -110,8 +110,9 @@ async def test_many_are_read_in_parts_and_keep_their_order(server, monkeypatch):
 
 async def test_more_than_a_request_may_have_is_not_taken_together(start):
     server = await start(limits=Limits(queue=3))
-    assert await told(server.engine, [[body("a")], [body("b"), body("c"), body("d"), body("e")]]) == [None] * 2
-    assert server.engine.taken == []
+    groups = [[body("a")], [body("b"), body("c"), body("d"), body("e")], [body("f"), body("g"), body("h")]]
+    assert await told(server.engine, groups) == [None, None, (3, 0)]
+    assert [signal.id for signal in server.engine.taken] == ["f", "g", "h"]
 
 
 async def test_requests_and_frames_of_many_connections_are_each_answered(server):

@@ -21,6 +21,7 @@ from engine.model.record import (
 from engine.model.release import DecidePolicy, Policy
 from engine.model.rule import Cap
 from engine.model.signal import Signal
+from engine.pipeline import diff_run
 from engine.pipeline.core import Core
 from engine.pipeline.diff import Comparison
 from engine.pipeline.diff_run import LockStep, Side
@@ -153,24 +154,44 @@ def test_another_reason_for_no_message_is_counted_apart():
     assert r.totals["other_reasons"] == 1
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_the_same_files_never_differ(seed: int):
+def lived(seed: int) -> tuple[Bundle, list[tuple[float, Record]]]:
     """A random past with every kind of record, schedules as a live server adds them, and attempts of all outcomes."""
     one = bundle()
     lib = versions(one)
     first, second, *others = journal(seed, [one.hash], 400)
     records = [first, second, *((at, r) for at, r in others if type(r) not in (ScheduleDue, ReleaseChange))]
-    lived = drive(Core(lib), frames_of(records, ()))
-    records = [(frame.received, r) for frame, _ in lived for r in frame.records]
+    stepped = drive(Core(lib), frames_of(records, ()))
+    records = [(frame.received, r) for frame, _ in stepped for r in frame.records]
     records = with_attempts(records, lib, seed)
     # What comes at the very instant of a schedule has no order of its own: a millisecond before it is before it.
     late = (Attempt, Feedback)
-    records = [(at - 0.001 if type(r) in late and at % 900 == 0 else at, r) for at, r in records]
+    return one, [(at - 0.001 if type(r) in late and at % 900 == 0 else at, r) for at, r in records]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_same_files_never_differ(seed: int):
+    one, records = lived(seed)
     pair = Pair(one, one, START)
     pair.frames(frames_of(records, sorted(random.Random(seed).sample(range(400), 80))))
     r = pair.report()
     assert r.totals["before"] == r.totals["after"] > 5
     assert r.moments == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_tick_of_the_past_says_nothing_that_time_did_not(seed: int, monkeypatch: pytest.MonkeyPatch):
+    one, records = lived(seed)
+    found = []
+    for tells in (diff_run._ticks, lambda frame: False):
+        passed = []
+        monkeypatch.setattr(diff_run, "_ticks", lambda f, tells=tells, to=passed: tells(f) and (to.append(1) or True))
+        pair = Pair(one, one, START)
+        pair.frames(frames_of(records, range(1, len(records))))
+        found.append((pair.report(), [b"".join(core.sense.pieces()) for core in (pair.old, pair.new)], len(passed)))
+    (report, sensed, some), (asked, stepped, none) = found
+    assert (report, sensed) == (asked, stepped)
+    assert some > 5
+    assert none == 0
 
 
 # ------------------------------------------------------------------ in force in both runs
