@@ -182,6 +182,27 @@ def test_a_file_system_without_the_sync_flag_is_served_by_a_sync(disk, tmp_path,
     journal.close()
 
 
+def test_the_system_is_asked_for_every_sync(tmp_path, monkeypatch):
+    """Each by the descriptor, or the folder, that it is about; elsewhere the calls of ``Files`` are counted."""
+    asked = []
+    for name in ("fsync", "fdatasync"):
+        real = getattr(os, name)
+
+        def watched(fd, real=real):
+            asked.append(os.fstat(fd))
+            return real(fd)
+
+        monkeypatch.setattr(os, name, watched)
+    files, path = Files(), tmp_path / "new" / "file"
+    files.make_folder(path.parent)
+    fd = files.open(path, os.O_CREAT | os.O_RDWR)
+    files.sync(fd)
+    files.close(fd)
+    files.sync_folder(path.parent)
+    for stat, of in zip(asked, [tmp_path, path, path.parent], strict=True):
+        assert os.path.samestat(stat, of.stat())
+
+
 def test_writing_a_whole_file_is_all_or_nothing(disk, tmp_path):
     path = tmp_path / "file"
     write_whole(Files(), path, (b"old",))
