@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from engine.author.project import Bundle, compile_bundle
+from engine.author.crosscheck import cross_check
+from engine.author.lint import lint
+from engine.author.project import Bundle, compile_bundle, read_parts
 from engine.errors import AuthorError
 from engine.model.release import Policy
 
@@ -48,3 +50,19 @@ def rule(compiled):
         return (release.rules[0] if release else None), findings
 
     return build
+
+
+@pytest.fixture
+def found():
+    """``found(rules=…)`` -> (code, line, column, severity) of each finding of the checks, and the findings."""
+
+    def look(rules="", today=None, policy=None, fences=FENCES, **files):
+        content = {"geofences/city.geojson": json.dumps(fences), "rules/r.yaml": rules}
+        content |= {f"rules/{name}.yaml": text for name, text in files.items()}
+        bundle = Bundle({name: text.encode() for name, text in content.items()}, policy or Policy())
+        parts, findings = read_parts(bundle)
+        wrong = [f for f in [*findings, *cross_check(parts)] if f.severity == "error"]
+        assert wrong == [], "the example itself must be right"
+        return lint(parts, today)
+
+    return look

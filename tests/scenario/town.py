@@ -50,6 +50,35 @@ rules:
     conversion: purchase
 """
 
+JOURNEY = """
+rules:
+  hello:
+    when:
+      enters: tag cafe
+    conversion: purchase
+    message:
+      body: hi
+  thanks:
+    purpose: service
+    when:
+      after: hello clicked, within 2 hours
+    message:
+      body: thanks
+  remind:
+    purpose: service
+    when:
+      after: hello not converted, within 2 hours
+    message:
+      body: remember
+  lunch:
+    purpose: service
+    when:
+      schedule: every weekday at 11:30
+      to: cafe
+    message:
+      body: lunch
+"""
+
 FENCES = """{"type": "FeatureCollection", "features": [
  {"type": "Feature", "id": "cafe", "properties": {"name": "The Café", "tags": ["cafe"], "radius": 120},
   "geometry": {"type": "Point", "coordinates": [13.405, 52.52]}},
