@@ -6,8 +6,10 @@ BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check
 # Rounds of kill -9 in `make chaos`.
 KILLS ?= 50
+# Processes that share the tests: make test WORKERS=8 where there are more processors.
+WORKERS ?= 2
 
-.PHONY: help run test lint format chaos bench clean
+.PHONY: help run test lint loops durable format chaos bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,15 +23,22 @@ help:
 run: $(VENV)/stamp-project
 	@$(BIN)/herenow serve --sandbox
 
-test: lint
-	@requirements/durable.sh $(BIN)/python
-	@$(BIN)/python -m pytest -m "not chaos"
+test: $(VENV)/stamp-dev
+	@$(MAKE) --no-print-directory --jobs=2 lint loops durable
+	@$(BIN)/python -m pytest -m "not chaos" --numprocesses=$(WORKERS) --dist=worksteal
 
 lint: $(VENV)/stamp-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# Compiled here once, or each process of the tests would do it by itself.
+loops: $(VENV)/stamp-dev
+	@$(BIN)/python -m engine.hastening
+
+durable: $(VENV)/stamp-dev
+	@requirements/durable.sh $(BIN)/python
 
 format: $(VENV)/stamp-dev
 	@$(BIN)/ruff check --fix .
