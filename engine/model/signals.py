@@ -36,12 +36,12 @@ _BREAK = 10  # of a line
 class Lines:
     """Texts without line breaks, as a list or joined, whichever is asked for."""
 
-    __slots__ = ("_ends", "_joined", "_list")
+    __slots__ = ("_begins", "_joined", "_list")
 
     def __init__(self, told: str | list[str]) -> None:
         self._joined: str | None = told if isinstance(told, str) else None
         self._list: list[str] | None = None if isinstance(told, str) else told
-        self._ends: memoryview | None = None  # where each ends when joined, after where one before the first would
+        self._begins: memoryview | None = None  # where each begins when joined, and where one more would
 
     @property
     def list(self) -> list[str]:
@@ -59,22 +59,27 @@ class Lines:
 
     def some(self, places: Sequence[int]) -> Sequence[str]:
         """Those at these places."""
-        if self._list is not None or (ends := self._found()) is None:
+        if self._list is not None or (begins := self._found()) is None:
             return [self.list[k] for k in places]
-        return [self.joined[ends[k] + 1 : ends[k + 1]] for k in places]
+        return [self.joined[begins[k] : begins[k + 1] - 1] for k in places]
 
     def part(self, start: int, stop: int) -> "Lines":
         """Those in a row from ``start`` to before ``stop``."""
-        if start >= stop or self._list is not None or (ends := self._found()) is None:
+        if start >= stop or self._list is not None or (begins := self._found()) is None:
             return Lines(self.list[start:stop])
-        return Lines(self.joined[ends[start] + 1 : ends[stop]])
+        return Lines(self.joined[begins[start] : begins[stop] - 1])
+
+    def tell(self, begins: Ints) -> None:
+        """By who went through their bytes anyway: where each begins when joined, and where one more would."""
+        if self.joined.isascii():
+            self._begins = begins.data
 
     def _found(self) -> memoryview | None:
         """To find a few without making all: for plain ASCII, where a byte is a letter."""
-        if self._ends is None and self.joined.isascii():
-            breaks = np.flatnonzero(np.frombuffer(self.joined.encode(), np.uint8) == _BREAK)
-            self._ends = np.concatenate(([-1], breaks, [len(self.joined)])).data
-        return self._ends
+        if self._begins is None and self.joined.isascii():
+            after = np.flatnonzero(np.frombuffer(self.joined.encode(), np.uint8) == _BREAK) + 1
+            self._begins = np.concatenate(([0], after, [len(self.joined) + 1])).data
+        return self._begins
 
 
 @final

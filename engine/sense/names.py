@@ -138,9 +138,10 @@ class Names:
         held = np.frombuffer(self._text, np.uint8)
         missing = loops.find(text, held, self._ends, self._places, begins, mixes, rows)
         del held  # the names may not grow while anybody looks at them
+        lines.tell(begins)
         if missing:
             some = (rows < 0).nonzero()[0]
-            names = [lines.list[k] for k in some.tolist()]
+            names = lines.some(some.tolist())
             rows[some] = self.rows(names) if add else self.find_all(names)
             loops.keep(self._places, mixes, rows, some[rows[some] >= 0])
         return rows
