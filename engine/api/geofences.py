@@ -21,7 +21,7 @@ from engine.ingest.body import kind_of
 from engine.model.config import Limits
 from engine.model.fence import Fence
 from engine.pipeline.fences import Authored, Wish
-from engine.pipeline.runtime import SOURCE
+from engine.pipeline.runtime import SOURCE, run_time
 from engine.pipeline.uploads import Sifted, sifted
 from engine.sense.inspecting import inspect_at
 
@@ -41,7 +41,7 @@ async def put_geofence(api: Api, request: web.Request, caller: Caller) -> web.Re
     if errors or len(upload.fences) != 1:
         problem = errors[0].problem if errors else "one GeoJSON Feature is wanted"
         raise Refused(422, problem, errors[0].fix if errors else "")
-    fence = _run_time(upload.fences[0])
+    fence = run_time(upload.fences[0])
     wish = Wish([fence], action="put", by=caller.name)
     await _change(api, wish)
     return reply({"id": id, "changed": wish.count, "geofence": feature_of(fence), "warnings": _warnings(upload)})
@@ -63,7 +63,8 @@ async def post_geofences(api: Api, request: web.Request, caller: Caller) -> web.
 
 
 async def put_geofences(api: Api, request: web.Request, caller: Caller) -> web.Response:
-    """Make these the only run-time fences. One that is wrong now but was right before stays as it was."""
+    """Make these the only run-time fences. One that is wrong now but was right before stays as it was; one that a file
+    hides goes, so that it does not come back as it once was."""
     return await _bulk(api, request, caller, replace_all=True)
 
 
@@ -86,7 +87,8 @@ async def _load(api: Api, upload: Sifted, caller: Caller, replace_all: bool) -> 
     rejected = sorted(map(_line, errors), key=lambda line: line["index"])
     if rejected and not len(upload.fences):
         raise Refused(422, f"none of {upload.features} features can be loaded", extra={"rejected": rejected[:TOLD]})
-    keep = frozenset(told.id for told in errors if told.id) if replace_all else frozenset[str]()
+    wrong = (told.id for told in errors if told.id and told.finding.code != "AUTHORED")
+    keep = frozenset(wrong) if replace_all else frozenset[str]()
     wish = Wish(upload.fences, replace=replace_all, by=caller.name, keep=keep, drawn=upload.drawn)
     await _change(api, wish)
     return {
@@ -143,10 +145,6 @@ def _id_of(request: web.Request) -> str:
         return read_id(id, None) or id
     except TextError as error:
         raise Refused(422, error.problem, error.fix, {"field": "id"}) from None
-
-
-def _run_time(fence: Fence) -> Fence:
-    return replace(fence, source=SOURCE)
 
 
 def _line(told: Told) -> dict[str, Any]:

@@ -7,12 +7,13 @@ however many there are.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.errors import HerenowError
 from engine.model.fence import Fence
@@ -26,6 +27,17 @@ SOURCE = "run-time"
 _FORMAT = 1
 Hashes = npt.NDArray[np.uint32]
 _encode = msgspec.msgpack.Encoder().encode
+
+
+def run_time(fence: Fence) -> Fence:
+    """The fence as it is kept here. Facts go by their names: written in another order they are no other fence."""
+    return replace(fence, source=SOURCE, metadata=_sorted(fence.metadata))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(each) for each in value] if isinstance(value, list) else value
 
 
 class Manifest(Struct, frozen=True, array_like=True):

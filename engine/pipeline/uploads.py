@@ -17,7 +17,6 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from msgspec.structs import replace
 
 import engine
 from engine.author.geojson import Told, read_upload
@@ -25,7 +24,7 @@ from engine.errors import Finding
 from engine.model.fence import Fence
 from engine.model.fences import Fences
 from engine.pipeline.made import read_columns, write_columns
-from engine.pipeline.runtime import SOURCE
+from engine.pipeline.runtime import run_time
 from engine.pipeline.undisturbed import undisturbed
 from engine.sense import Outlines
 
@@ -72,7 +71,7 @@ def _sift(body: bytes | bytearray, authored: Collection[str]) -> Sifted:
         elif fence.id in good:
             told.append(_refused(fence, number, "DUPLICATE_FENCE", "an earlier feature has this id"))
         else:
-            good[fence.id] = replace(fence, source=SOURCE)
+            good[fence.id] = run_time(fence)
     return Sifted(Fences.of(good.values()), told, upload.features)
 
 

@@ -203,3 +203,31 @@ async def test_why_and_preview_see_run_time_fences(project: Path):
         await fix(server, "d9", START + 10)
         why = await server.get("/v1/why", device="d9")
         assert "send" in [line["would"] for line in why["rules"] if line["rule"] == "welcome"]
+
+
+async def test_the_same_facts_in_another_order_change_nothing(project: Path):
+    def kiosk(*facts: tuple[str, Any]) -> dict[str, Any]:
+        return circle("kiosk", LAT, LON, 150.0, name="Kiosk", metadata={"opened": {}} | dict(facts))
+
+    one = kiosk(("beans", "dark"), ("owner", [{"name": "Mira", "since": 2019}]))
+    other = kiosk(("owner", [{"since": 2019, "name": "Mira"}]), ("beans", "dark"))
+    async with running(project, clock=Frozen(START)) as server:
+        await call(server, "PUT", "/v1/geofences/kiosk", one)
+        for path, body in (("/kiosk", other), ("", {"type": "FeatureCollection", "features": [other]})):
+            status, answer = await call(server, "PUT", f"/v1/geofences{path}", body)
+            assert (status, answer["changed"]) == (200, 0)
+        _, answer = await call(server, "PUT", "/v1/geofences/kiosk", kiosk(("beans", "fair"), ("owner", [])))
+        assert answer["changed"] == 1
+
+
+async def test_a_replacing_upload_leaves_nothing_behind_of_a_fence_that_a_file_has_meanwhile(project: Path):
+    async with running(project, clock=Frozen(START)) as server:
+        await call(server, "PUT", "/v1/geofences/kiosk", KIOSK)
+        write_project(project.parent, OPEN_HOUSE, RULES, [HALL, KIOSK])
+        await reload(server, project)
+        features = [KIOSK, circle("b", 1.0, 2.0, 100.0)]
+        status, answer = await call(server, "PUT", "/v1/geofences", {"type": "FeatureCollection", "features": features})
+        assert (status, answer["rejected"][0]["code"], answer["total"]) == (200, "AUTHORED", 1)
+        write_project(project.parent, OPEN_HOUSE, RULES, [HALL])
+        await reload(server, project)
+        assert [f["id"] for f in (await server.get("/v1/geofences"))["features"]] == ["b", "hall"]
