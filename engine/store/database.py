@@ -11,6 +11,7 @@ from engine.model.record import Genesis
 from engine.store.files import FILE_MODE, explained
 
 VERSION = 1
+LOG_PAGES = 16_000  # of the write-ahead log (64 MB), at which a commit empties it where nobody else came to it
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;  -- no type: a salt of digits stays text
@@ -90,7 +91,7 @@ class Database:
             self.sql.execute("PRAGMA query_only = ON")
             return
         self.sql.execute("PRAGMA journal_mode = WAL")
-        self.sql.execute("PRAGMA wal_autocheckpoint = 1000")
+        self.sql.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         self.sql.execute("PRAGMA journal_size_limit = 67108864")
         version = self.sql.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:

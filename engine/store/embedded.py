@@ -2,7 +2,8 @@
 
 <folder>/lock            one process at a time
 <folder>/journal/        segment files                        the journal thread writes
-<folder>/store.db        outbox, moments, offset, objects     the writer thread writes, another reads
+<folder>/store.db        outbox, moments, offset, objects     the writer thread writes, another reads,
+                                                              a third one empties its log
 <folder>/checkpoints/    the core's state now and then        the side thread writes
 """
 
@@ -23,6 +24,7 @@ from engine.ports import MomentQuery, Store, StoredMoment
 from engine.store import database, moments, outbox, reading
 from engine.store.checkpoints import Checkpoints
 from engine.store.database import Database
+from engine.store.emptying import Emptying
 from engine.store.files import Files, FolderLock, explained
 from engine.store.journal import SEGMENT_BYTES, SegmentedJournal
 from engine.store.reading import Span
@@ -56,6 +58,7 @@ class EmbeddedStore(Store):
         self._committed = 0
         self._db: Database
         self._reader: Database
+        self._log: Emptying
 
     # ------------------------------------------------------------------ opening and closing
 
@@ -83,6 +86,7 @@ class EmbeddedStore(Store):
         self._checkpoints.open()
         self._db = Database(self.folder / "store.db", writes=True)
         self._reader = Database(self.folder / "store.db", writes=False)
+        self._log = Emptying(self.folder / "store.db")
         self._upkeep = Upkeep(self._journal, self._checkpoints, self._db, self._files, self._retention)
         self.notices += self._journal.open()
         with self._db.explained("read"):
@@ -130,7 +134,7 @@ class EmbeddedStore(Store):
         for thread in (self._journal_thread, self._writer_thread, self._reader_thread, self._side_thread):
             thread.close()
         self._journal.close()
-        for db in ("_reader", "_db"):
+        for db in ("_log", "_reader", "_db"):
             if hasattr(self, db):
                 getattr(self, db).close()
         self._lock.release()
@@ -193,7 +197,9 @@ class EmbeddedStore(Store):
         if not previous <= offset <= self._journal.end:
             problem = f"cannot commit from record {previous} to {offset}: the journal ends at {self._journal.end}."
             raise StoreError(problem, str(self.folder), retry=False)
-        return await self._run(self._writer_thread, self._commit, previous, offset, effects, ids, now)
+        committed = await self._run(self._writer_thread, self._commit, previous, offset, effects, ids, now)
+        self._log.written()
+        return committed
 
     def _commit(
         self, previous: int, offset: int, effects: Effects, ids: Sequence[str], now: float
@@ -313,7 +319,9 @@ class EmbeddedStore(Store):
     async def _write(self, change: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """One transaction of the writing connection."""
         self._check()
-        return await self._run(self._writer_thread, self._writing, change, args)
+        written = await self._run(self._writer_thread, self._writing, change, args)
+        self._log.written()
+        return written
 
     def _writing(self, change: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
         with self._db.transaction("write") as sql:
