@@ -48,7 +48,6 @@ async def test_what_was_written_is_moved_into_the_file_beside_the_next_writes(op
     await store.put_object("a", b"x")
     await store._log._under_way
     assert in_the_file(store, tmp_path) == {"a"}
-    await store.commit(0, 0, 1, effects=holding())
     await store.put_object("b", b"x")
     await store._log._under_way
     assert in_the_file(store, tmp_path) == {"a", "b"}
