@@ -9,7 +9,7 @@ from msgspec import Struct
 from engine.clock import Clock
 from engine.model.fence import Fence
 from engine.model.moment import Check, Effects, Moment, Notification, OutboxRow, Result
-from engine.model.record import Frame, Genesis, Record
+from engine.model.record import Attempt, Frame, Genesis, Record
 from engine.model.rule import Rule
 from engine.model.signal import Cause, Transition
 
@@ -216,6 +216,10 @@ class Journal(Protocol):
 
     async def submit(self, records: Sequence[Record], applied: bool = False) -> None:
         """Add records."""
+        ...
+
+    async def settle(self, attempts: Sequence[Attempt]) -> None:
+        """Add what became of sends, before whatever waits, and be told when it is applied."""
         ...
 
 

@@ -49,7 +49,7 @@ class Results:
         pause = 0.05
         while True:
             try:
-                return await self._journal.submit(attempts, applied=True)
+                return await self._journal.settle(attempts)
             except Busy as error:
                 await asyncio.sleep(min(max(error.after, 0.01), WORST_PAUSE))
             except StoreError as error:

@@ -10,7 +10,7 @@ from engine.clock import Clock, monotonic
 from engine.errors import StoreError
 from engine.ingest.dedupe import Recent
 from engine.measure.metrics import Metrics
-from engine.model.record import Attempt, Frame, Record
+from engine.model.record import Frame, Record
 from engine.model.runs import Run, signals_of, together
 from engine.model.signal import Signal
 from engine.pipeline.pending import Pace, Pending
@@ -46,11 +46,13 @@ class Appending:
         self._trouble = ""
         self._failed = float("-inf")  # when, in seconds of this process
 
-    def put(self, records: Sequence[Record], applied: bool, duplicates: int | None = None) -> Pending:
-        """Queue the records of one caller. What became of sends goes first: signals that wait are not parted
-        by it, and stay in columns."""
+    def put(
+        self, records: Sequence[Record], applied: bool, duplicates: int | None = None, first: bool = False
+    ) -> Pending:
+        """Queue the records of one caller, or put them ``first``: signals that wait are not parted by them then, and
+        stay in columns."""
         pending = Pending(records, applied, duplicates)
-        if isinstance(records, list) and records and type(records[0]) is Attempt:
+        if first:
             self._queue.appendleft(pending)
         else:
             self._queue.append(pending)

@@ -16,7 +16,7 @@ from engine.ingest.dedupe import Recent, among
 from engine.measure.metrics import Metrics
 from engine.model.config import Config
 from engine.model.moment import Effects
-from engine.model.record import Genesis, Record, ReleaseChange
+from engine.model.record import Attempt, Genesis, Record, ReleaseChange
 from engine.model.signal import Signal
 from engine.pipeline import heap, questions, recovery
 from engine.pipeline.appending import Appending
@@ -123,6 +123,11 @@ class Runner:
         """Durable on return; with ``applied``, in force too."""
         self._refuse_when_full(0)
         await self._appending.put(records, applied).done
+
+    async def settle(self, attempts: Sequence[Attempt]) -> None:
+        """Durable and in force on return."""
+        self._refuse_when_full(0)
+        await self._appending.put(attempts, applied=True, first=True).done
 
     async def flush(self, applied: bool = False) -> None:
         """Return when everything queued before is durable (and applied)."""

@@ -358,10 +358,12 @@ def test_ten_thousand_uses_are_read(compiled):
 
 def test_a_template_cannot_stand_for_gigabytes(compiled):
     big = "templates:\n  t:\n    purpose: service\n    when:\n      event: x\n    only_if:\n"
-    big += "".join(f"      - profile.a{n} = 1\n" for n in range(20_000)) + "    message:\n      title: Hi\n"
+    big += "".join(f"      - profile.a{n} = {'y' * 400}\n" for n in range(1000)) + "    message:\n      title: Hi\n"
     rules = "rules:\n" + "".join(f"  r{n}:\n    use: t\n" for n in range(30_000))
     _, findings = compiled(a=rules, templates=big)
-    assert {f.code for f in findings if f.severity == "error"} == {"TOO_LARGE"}
+    assert {(f.code, "Make the templates smaller" in f.fix) for f in findings if f.severity == "error"} == {
+        ("TOO_LARGE", True)
+    }
 
 
 def test_gaps_in_gaps_do_not_multiply(compiled):

@@ -179,10 +179,10 @@ async def test_from_the_real_outbox_through_the_worker_to_the_far_side(name: str
     class Settling:
         """A journal that does at once what the core would."""
 
-        async def submit(self, records: Any, applied: bool = False) -> None:
-            assert all(isinstance(record, Attempt) for record in records)
-            settled = [Settle(a.notification, "sent", a.number, detail=a.detail) for a in records]
-            frame = await store.append(0, records, clock.now())
+        async def settle(self, attempts: Any) -> None:
+            assert all(isinstance(attempt, Attempt) for attempt in attempts)
+            settled = [Settle(a.notification, "sent", a.number, detail=a.detail) for a in attempts]
+            frame = await store.append(0, attempts, clock.now())
             await store.commit(0, frame.offset, frame.end, Effects(settled=settled))
 
     given = config(name, sink[0])

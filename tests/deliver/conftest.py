@@ -119,13 +119,12 @@ class Journal:
         self.calls = 0
         self.gate: asyncio.Event | None = None  # the answer comes only then
 
-    async def submit(self, records: Sequence[Any], applied: bool = False) -> None:
-        assert applied
+    async def settle(self, attempts: Sequence[Any]) -> None:
         self.calls += 1
         await (self.gate.wait() if self.gate is not None else asyncio.sleep(0))
         if self.refusals:
             raise self.refusals.pop(0)
-        for a in records:
+        for a in attempts:
             self.attempts.append(a)
             if a.outcome == "retry":
                 self._outbox.change(

@@ -154,7 +154,7 @@ async def test_what_became_of_a_send_is_journaled_before_signals_that_wait(start
     waiting += [asyncio.create_task(runner.ingest([hello(n, f"d{n}")])) for n in (2, 3)]
     await asyncio.sleep(0)
     attempt = Attempt("ntf_1", "mom_1", "p", "inbox", 1, "sent", runner.clock.now())
-    waiting.append(asyncio.create_task(runner.submit([attempt], applied=True)))
+    waiting.append(asyncio.create_task(runner.settle([attempt])))
     await asyncio.sleep(0)
     runner.store.gate.set()
     await asyncio.gather(*waiting)
