@@ -229,8 +229,9 @@ Begin = Callable[..., Awaitable[Story]]
 
 
 @pytest.fixture
-async def begin(tmp_path: Path) -> AsyncIterator[Begin]:
-    """Begin a story on Monday at noon; ``decide`` and ``more`` go into config.toml."""
+async def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Begin]:
+    """Begin a story on Monday at noon; ``decide`` and ``more`` go into config.toml. Files are looked at often."""
+    monkeypatch.setattr("engine.schedule.RELOAD_SECONDS", 0.1)
     async with AsyncExitStack() as stack:
         clock = StoryClock(instant("Mon 12:00"))
         sink = Sink(clock)
