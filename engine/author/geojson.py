@@ -26,6 +26,7 @@ MAX_BYTES = 128_000_000
 MAX_FEATURES = 1_000_000
 _MAX_FINDINGS = 1000  # told about one file
 _AT_ONCE = 500  # features checked together: short enough not to hold up other threads
+_WHOLE = 'Write {"type": "FeatureCollection", "features": [...]}.'
 NOWHERE, START = Place(0, 0), Place(1, 1)
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
@@ -114,8 +115,8 @@ class _Reader:
             self.features = 1
             return self._piece(Piece(0, START, self.data))
         if head.type != "FeatureCollection" or head.features is None:
-            fix = 'Write {"type": "FeatureCollection", "features": [...]}.'
-            return self.tell(START, "error", "GEOJSON", "The file is no GeoJSON FeatureCollection or Feature.", fix)
+            problem = "The file is no GeoJSON FeatureCollection or Feature."
+            return self.tell(START, "error", "GEOJSON", problem, _WHOLE)
         if not head.features:
             self.tell(START, "info", "EMPTY", "The file has no features.")
         self.features = len(head.features)
@@ -152,6 +153,8 @@ class _Reader:
                     self.tell(place, "error", "FENCE", feature.problem, feature.fix)
                 else:
                     self.feature(feature, self.features - 1, place)
+        if not self.features:
+            self.tell(START, "info", "EMPTY", "The file has no features.")
         self.strange()
 
     def _enough(self, place: Place) -> bool:
@@ -176,8 +179,7 @@ class _Reader:
             place = advance(self.data, 0, error.start, START)
             return self.tell(place, "error", "ENCODING", "This is not UTF-8 text.", "Save it as UTF-8.")
         if isinstance(error, msgspec.ValidationError):
-            fix = 'Write {"type": "FeatureCollection", "features": [...]}.'
-            return self.tell(START, "error", "GEOJSON", f"The file is no GeoJSON: {error}.", fix)
+            return self.tell(START, "error", "GEOJSON", f"The file is no GeoJSON: {error}.", _WHOLE)
         problem, fix, at = _no_json(error, self.data)
         return self.tell(advance(self.data, 0, at, START), "error", "JSON", problem, fix)
 
@@ -220,7 +222,7 @@ class _Reader:
         tell = _warner(self, fence_id, place)
         shape = read_shape(feature.get("geometry"), read.radius, tell, self.budget)
         if looks_swapped(shape):
-            fix = "GeoJSON writes longitude first: [lon, lat]. If this is right, ignore this."
+            fix = "Swap them; GeoJSON writes longitude first: [lon, lat]. If this is right, ignore this."
             tell("LOOKS_SWAPPED", "The coordinates look like lat, lon: they lie in the sea, swapped on land.", fix)
         self._keep(fence_id, shape, read, self.index, place)
 
@@ -258,12 +260,18 @@ class _Reader:
 
 def _no_json(error: Exception, text: bytes | bytearray) -> tuple[str, str, int]:
     """What is wrong with a text that does not decode, how to mend it, and at which byte it is."""
+    if not text.strip():
+        return "The file is empty.", _WHOLE, 0
     found = _BYTE.search(str(error))
     at = int(found[1]) if found else len(text) if "ended prematurely" in str(error) else 0
     numberless = re.match(rb"[-+]?(NaN|Infinity|inf|nan)", text[at : at + 10]) if found else None
     fix = "JSON has no NaN or Infinity: write a number." if numberless else "Open it in an editor that checks JSON."
     if not found and at:
         return "The file ends too early.", fix, at
+    if "trailing" in str(error) and text[at - 1 : at] == b"{":
+        return "Another JSON text begins here.", f"There must be one for all. {_WHOLE}", at - 1
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "This is not UTF-8 text.", "Save it as UTF-8.", 0
     return f"This is not JSON: {clip(str(error).partition(' (byte')[0])}.", fix, at
 
 

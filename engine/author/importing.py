@@ -1,6 +1,9 @@
-"""Geofences from other formats: KML, CSV and shapefiles become features, each with its place in its file."""
+"""Geofences from other formats: KML (KMZ), CSV and shapefiles become features, each with its place in its file."""
 
+import io
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,22 +11,25 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.author.features import Place, Sourced
-from engine.author.geojson import MAX_BYTES, Heard, Upload, quiet, read_features, read_upload
+from engine.author.geojson import MAX_BYTES, Heard, Told, Upload, quiet, read_features, read_upload
 from engine.author.kml import read_kml
 from engine.author.properties import slug
 from engine.author.shapefile import read_shapefile
 from engine.author.table import read_csv
-from engine.errors import HerenowError
+from engine.errors import Finding, HerenowError
 
 _GEOJSON, _SHAPEFILE = (".geojson", ".json"), ".shp"
 _READERS: Mapping[str, Callable[[bytes], Iterator[Sourced]]] = {".kml": read_kml, ".csv": read_csv}
+_KMZ, _ZIP = ".kmz", b"PK\x03\x04"
 _WORDS = ("tag", "or")  # of the language of rules: no ids
 
 
 def read_file(path: Path, tags: Sequence[str] = (), radius: float | None = None, heard: Heard = quiet) -> Upload:
     """The fences of a file, by its ending, each with these tags too, and points without a radius with this one.
     ``heard`` is told how many more features are read. ``HerenowError`` where the file as a whole cannot be read."""
-    upload = _read(path, _Completing(radius), heard)
+    complete = _Completing(radius)
+    upload = _read(path, complete, heard)
+    upload.told.extend(complete.hints(path.name))
     if not tags:
         return upload
     return replace(upload, fences=[replace(f, tags=tuple(dict.fromkeys((*f.tags, *tags)))) for f in upload.fences])
@@ -33,10 +39,21 @@ def _read(path: Path, complete: "_Completing", heard: Heard) -> Upload:
     kind = path.suffix.lower()
     if kind == _SHAPEFILE:
         return read_features(path.name, read_shapefile(path), complete, heard)
-    if kind not in _GEOJSON and kind not in _READERS:
-        known = ", ".join((*_GEOJSON, *_READERS, _SHAPEFILE))
-        fix = "Unzip it: the .kml is inside." if kind == ".kmz" else f"Known are {known}."
-        raise HerenowError(f"{path.name} is of no known kind", str(path), fix)
+    if kind not in (*_GEOJSON, *_READERS, _KMZ):
+        known = ", ".join((*_GEOJSON, *_READERS, _KMZ, _SHAPEFILE))
+        raise HerenowError(f"{path.name} is of no known kind", str(path), f"Known are {known}.")
+    data = _bytes(path)
+    if kind in (".kml", _KMZ) and data.startswith(_ZIP):
+        kind, data = ".kml", _unzipped(path, data)
+    kind = ".kml" if kind == _KMZ else kind
+    if told := _other_kind(kind, data):
+        raise HerenowError(f"{path.name} is {told[0]}", str(path), told[1])
+    if kind in _GEOJSON:
+        return read_upload(path.name, data, complete=complete, heard=heard)
+    return read_features(path.name, _READERS[kind](data), complete, heard)
+
+
+def _bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -45,9 +62,35 @@ def _read(path: Path, complete: "_Completing", heard: Heard) -> Upload:
         raise HerenowError(f"the file cannot be read: {error.strerror or error}", str(path)) from error
     if len(data) > MAX_BYTES:
         raise HerenowError(f"the file is larger than {MAX_BYTES // 1_000_000} MB", str(path), "Split it.")
-    if kind in _GEOJSON:
-        return read_upload(path.name, data, complete=complete, heard=heard)
-    return read_features(path.name, _READERS[kind](data), complete, heard)
+    return data
+
+
+def _unzipped(path: Path, data: bytes) -> bytes:
+    """The first .kml of a KMZ archive, which is what a KMZ shows; never more of it than a file may have."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = [name for name in archive.namelist() if name.lower().endswith(".kml")]
+            if not names:
+                raise HerenowError("there is no .kml in the archive", str(path), "Export it again as KML.")
+            with archive.open(names[0]) as file:
+                found = file.read(MAX_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise HerenowError(f"the archive cannot be read: {error}", str(path), "Export it again as KML.") from error
+    if len(found) > MAX_BYTES:
+        raise HerenowError(f"its KML is larger than {MAX_BYTES // 1_000_000} MB", str(path), "Split it.")
+    return found
+
+
+def _other_kind(kind: str, data: bytes) -> tuple[str, str] | None:
+    """What a file seems to be that has the wrong ending, and what to do."""
+    start = data[:500].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(_ZIP):
+        return "a zip archive", "Unzip it; what Google Earth saves (KMZ) is read as it is, named .kmz."
+    if kind != ".kml" and start.startswith(b"<"):
+        return "XML, perhaps KML", "Name it .kml."
+    if kind not in _GEOJSON and start.startswith(b"{"):
+        return "JSON, perhaps GeoJSON", "Name it .geojson."
+    return None
 
 
 class _Completing:
@@ -56,15 +99,26 @@ class _Completing:
     def __init__(self, radius: float | None) -> None:
         self._radius = radius
         self._given: dict[str, int] = {}
+        self._bare: list[Place] = []  # points and lines without a radius
 
     def __call__(self, place: Place, feature: dict[str, Any]) -> None:
         facts, geometry = feature.get("properties"), feature.get("geometry")
         if not isinstance(facts, dict):
             facts = feature["properties"] = {}
-        if self._radius is not None and isinstance(geometry, dict) and geometry.get("type") in ("Point", "LineString"):
-            facts.setdefault("radius", self._radius)
+        if isinstance(geometry, dict) and geometry.get("type") in ("Point", "LineString") and "radius" not in facts:
+            if self._radius is None:
+                self._bare.append(place)
+            else:
+                facts["radius"] = self._radius
         if feature.get("id") in (None, "") and facts.get("id") in (None, ""):
             feature["id"] = self._id(facts.get("name"), place)
+
+    def hints(self, name: str) -> Iterator[Told]:
+        """What would have helped many at once."""
+        if self._bare:
+            many = f"{len(self._bare)} points or lines have" if len(self._bare) > 1 else "A point or line has"
+            fix = "--radius 100 gives it to all that have none."
+            yield Told(-1, "", Finding(name, *self._bare[0], "info", "NO_RADIUS", f"{many} no radius.", fix))
 
     def _id(self, name: Any, place: Place) -> str:
         text = str(name) if isinstance(name, (str, int, float)) else ""

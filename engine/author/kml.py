@@ -7,7 +7,7 @@ from typing import Any
 from xml.parsers import expat
 
 from engine.author.features import Place, Sourced
-from engine.author.report import TextError
+from engine.author.report import TextError, clip
 from engine.errors import HerenowError
 
 _MAX_DEPTH = 64
@@ -118,16 +118,22 @@ def _text(element: Element, name: str) -> str:
     return child.text if child is not None else ""
 
 
-def _feature(placemark: Element) -> dict[str, Any]:
+def _feature(placemark: Element) -> dict[str, Any] | TextError:
     facts = _data(placemark)
     if name := _text(placemark, "name"):
         facts["name"] = name
+    shapes = [shape for element in placemark for shape in _shapes(element)]
+    if len(shapes) > 1 and any(shape["type"] != "Polygon" for shape in shapes):
+        kinds = ", ".join(sorted({shape["type"] for shape in shapes}))
+        who = f"'{clip(name)}'" if name else "The placemark"
+        problem = f"{who} holds {len(shapes)} shapes ({kinds})."
+        return TextError(problem, "Only polygons can be one fence together: make a placemark of each.")
     if about := _text(placemark, "description"):
         facts.setdefault("metadata", {})["description"] = about
     return {
         "type": "Feature",
         "id": placemark.attributes.get("id") or facts.pop("id", None),
-        "geometry": _geometry(placemark),
+        "geometry": _together(shapes),
         "properties": facts,
     }
 
@@ -149,16 +155,11 @@ def _data(placemark: Element) -> dict[str, Any]:
     return facts
 
 
-def _geometry(placemark: Element) -> dict[str, Any] | None:
-    found = [shape for element in placemark for shape in _shapes(element)]
-    if not found:
-        return None
-    if len(found) == 1:
-        return found[0]
-    kinds = {shape["type"] for shape in found}
-    if kinds == {"Polygon"}:
-        return {"type": "MultiPolygon", "coordinates": [shape["coordinates"] for shape in found]}
-    return {"type": "GeometryCollection", "coordinates": []}
+def _together(shapes: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """One shape, or several polygons as one."""
+    if len(shapes) > 1:
+        return {"type": "MultiPolygon", "coordinates": [shape["coordinates"] for shape in shapes]}
+    return shapes[0] if shapes else None
 
 
 def _shapes(element: Element) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,8 @@ MAX_VERTICES = 100_000
 MAX_RADIUS = 1_000_000.0  # metres
 Tell = Callable[[str, str, str], None]  # code, problem, fix: a warning
 
-_SWAP_FIX = "GeoJSON writes longitude first: [lon, lat]. Swap the two numbers."
+_SWAP_FIX = "Swap latitude and longitude; GeoJSON writes longitude first: [lon, lat]."
+_DEGREES = "Longitudes go from -180 to 180, latitudes from -90 to 90: export it in degrees (WGS 84, EPSG:4326)."
 _Position = list[float]
 _Rings = list[list[_Position]]
 
@@ -95,8 +96,7 @@ def _positions(coordinates: list[_Position]) -> list[tuple[float, float]]:
     if wrong.any():
         lon, lat = pairs[int(np.argmax(wrong))].tolist()
         swapped = abs(lat) <= 180 and abs(lon) <= 90
-        fix = _SWAP_FIX if swapped else "Longitudes go from -180 to 180, latitudes from -90 to 90 (WGS 84 degrees)."
-        raise TextError(f"[{lon:g}, {lat:g}] is not on Earth.", fix)
+        raise TextError(f"[{lon:g}, {lat:g}] is not on Earth.", _SWAP_FIX if swapped else _DEGREES)
     return [(lon, lat) for lon, lat in pairs.tolist()]
 
 

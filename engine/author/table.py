@@ -44,7 +44,10 @@ def read_csv(data: bytes) -> Iterator[Sourced]:
         if row is None:
             return
         if any(cell.strip() for cell in row):
-            yield place, _row(head, columns, row)
+            found = _row(head, columns, row)
+            if isinstance(found, TextError) and (more := skipped + rows.line_num - place.line) > 0:
+                found = TextError(found.problem, f"{found.fix} A quote opens in it that takes {more} more lines in.")
+            yield place, found
 
 
 def _decoded(data: bytes) -> str:

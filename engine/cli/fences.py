@@ -150,8 +150,8 @@ async def _pages(url: str, key: str | None) -> list[dict[str, Any]]:
 @click.option("--radius", type=click.FloatRange(0, min_open=True), help="Metres for points without a radius.")
 @format_option
 def import_fences(file: Path, out: Path | None, tags: tuple[str, ...], radius: float | None, form: str) -> None:
-    """Read GeoJSON, KML, CSV (lat, lon, radius, id, name) or a shapefile; write GeoJSON for geofences/. What is wrong
-    is told with its place in FILE; the rest is written. Exit code 1 where something was refused.
+    """Read GeoJSON, KML or KMZ, CSV (lat, lon, radius, id, name) or a shapefile; write GeoJSON for geofences/. What is
+    wrong is told with its place in FILE; the rest is written. Exit code 1 where something was refused.
 
     \b
     Example:
@@ -165,10 +165,10 @@ def import_fences(file: Path, out: Path | None, tags: tuple[str, ...], radius: f
         upload = read_file(file, tags, radius, heard)
     kept: dict[str, Fence] = {}
     findings = [told.finding for told in upload.told]
-    for fence in upload.fences:
+    for fence, number in zip(upload.fences, upload.numbers, strict=True):
         if kept.setdefault(fence.id, fence) is not fence:
             where = int(fence.source.rpartition(":")[2])
-            problem = f"There is a geofence '{fence.id}' already in this file."
+            problem = f"feature {number + 1}: There is a geofence '{fence.id}' already in this file."
             findings.append(Finding(file.name, where, 1, "error", "DUPLICATE_FENCE", problem, "Give one another id."))
     features = [_plain(feature_of(fence)) for fence in kept.values()]
     if features:

@@ -1,6 +1,8 @@
 """Fences from KML, CSV, shapefiles and GeoJSON without ids: good ones come in, each bad one is told with its place."""
 
+import io
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pyproj
@@ -267,6 +269,99 @@ def test_a_feature_that_is_no_json_spoils_only_itself(tmp_path: Path):
 def test_a_file_of_no_known_kind_is_told(tmp_path: Path):
     with pytest.raises(HerenowError, match="no known kind"):
         imported(tmp_path, "x.docx", "")
+
+
+def zipped(**files: str) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("_", "."), content)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("name", ["x.kmz", "x.kml"])
+def test_kmz_is_read_as_the_kml_that_is_in_it_whatever_its_ending(tmp_path: Path, name: str):
+    fences, errors = imported(tmp_path, name, zipped(style_png="x", doc_kml=KML))
+    assert (list(fences), len(errors)) == (["yard", "stop-a", "tram", "two"], 3)
+    assert list(imported(tmp_path, "y.kmz", KML)[0]) == list(fences)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (zipped(a_txt="x"), "no .kml"),
+        (zipped(doc_kml=KML)[:200], "archive cannot be read"),
+        (zipped(doc_kml="<kml>" + " " * 130_000_000), "larger than 128 MB"),
+    ],
+)
+def test_a_kmz_that_holds_no_kml_of_a_decent_size_is_refused(tmp_path: Path, content: bytes, words: str):
+    with pytest.raises(HerenowError, match=words):
+        imported(tmp_path, "x.kmz", content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fix"),
+    [
+        ("x.geojson", KML, ".kml"),
+        ("x.csv", "\ufeff" + KML, ".kml"),
+        ("x.csv", GEOJSON, ".geojson"),
+        ("x.kml", GEOJSON, ".geojson"),
+        ("x.csv", zipped(a_csv="x"), "Unzip"),
+        ("x.json", zipped(a_csv="x"), "Unzip"),
+    ],
+)
+def test_a_file_with_the_wrong_ending_is_told_what_it_seems_to_be(tmp_path, name: str, content: str | bytes, fix: str):
+    with pytest.raises(HerenowError) as caught:
+        imported(tmp_path, name, content)
+    assert fix in caught.value.fix
+
+
+def test_shapes_of_several_kinds_in_one_placemark_are_told_by_its_name(tmp_path: Path):
+    ring = "<LinearRing><coordinates>1,1 2,1 2,2 1,1</coordinates></LinearRing>"
+    area = f"<Polygon><outerBoundaryIs>{ring}</outerBoundaryIs></Polygon>"
+    label = "<Point><coordinates>1.5,1.2</coordinates></Point>"
+    both = f"<Placemark><name>Yard</name><MultiGeometry>{label}{area}</MultiGeometry></Placemark>"
+    fences, (error,) = imported(tmp_path, "x.kml", f"<kml>{both}</kml>")
+    assert (fences, error.column) == ({}, 6)
+    assert "'Yard' holds 2 shapes (Point, Polygon)" in error.problem
+    assert "placemark of each" in error.fix
+
+
+def test_points_without_a_radius_are_told_how_to_get_one_and_once(tmp_path: Path):
+    (tmp_path / "x.csv").write_text("id,lat,lon,radius\na,52.5,13.4,\nb,52.5,13.4,80\nc,52.6,13.4,\n")
+    told = read_file(tmp_path / "x.csv").told
+    (hint,) = [one.finding for one in told if one.finding.severity == "info"]
+    assert (hint.code, hint.line) == ("NO_RADIUS", 2)
+    assert "2 points" in hint.problem
+    assert "--radius 100" in hint.fix
+    assert read_file(tmp_path / "x.csv", radius=50.0).told == []
+
+
+@pytest.mark.parametrize(("name", "content"), [("x.csv", "id,lat,lon\n"), ("x.kml", "<kml/>")])
+def test_a_file_without_features_says_so(tmp_path: Path, name: str, content: str):
+    (tmp_path / name).write_text(content)
+    assert [told.finding.code for told in read_file(tmp_path / name).told] == ["EMPTY"]
+
+
+def test_a_row_that_a_quote_made_longer_says_by_how_much(tmp_path: Path):
+    _, (error,) = imported(tmp_path, "x.csv", 'id,lat,lon,radius\n"a,1,2,90\nb,1,2,90\nc,1,2,90\n')
+    assert error.line == 2
+    assert "takes 2 more lines in" in error.fix
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "place"),
+    [
+        ("", "is empty", (1, 1)),
+        (" \n", "is empty", (1, 1)),
+        ('{"type": "Feature"}\n{"type": "Feature"}\n', "Another JSON", (2, 1)),
+        (b'\xff\xfe{\x00"\x00', "not UTF-8", (1, 1)),
+    ],
+)
+def test_what_is_no_single_json_text_is_told_in_plain_words(tmp_path, content: str | bytes, problem: str, place):
+    _, (error,) = imported(tmp_path, "x.geojson", content)
+    assert problem in error.problem
+    assert (error.line, error.column) == place
 
 
 # ------------------------------------------------------------------ shapefiles
