@@ -1,9 +1,10 @@
 """What waits for the next group commit."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engine.clock import monotonic
+from engine.model.moment import Effects, Settle
 from engine.model.record import Record
 
 SPACING = 0.0005  # seconds between two appends, and two steps, while work keeps coming; none when idle
@@ -78,3 +79,51 @@ class Portion:
         if count >= self.LEAST:
             self._each = (self._each + seconds / count) / 2
             self.most = max(self.LEAST, min(self._bound, int(self.HOLD / max(self._each, 1e-9))))
+
+
+class Outcomes:
+    """What became of sends: it is durable in the journal, and so goes into the outbox with the next commit that there
+    is. One by itself would hold up whatever is to be stepped meanwhile. ``wake`` has the next step come."""
+
+    LONGEST = 0.03  # seconds after which it is committed all the same
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._settled: list[Settle] = []
+        self._waiting: list[Pending] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._ripe = False
+
+    def __len__(self) -> int:
+        return len(self._settled)
+
+    def keep(self, effects: Effects, waiting: list[Pending]) -> bool:
+        """Whether there is nothing to commit now: ``waiting`` is left with those who need wait no longer. If there is,
+        what was kept is put before it. Who waits for nothing of their own wants all that there is."""
+        more = effects.moments or effects.notifications or effects.cancels or effects.holds
+        if more or self._ripe or not all(len(one.records) for one in waiting):
+            self._take(effects, waiting)
+            return not effects.durable()
+        if effects.settled:
+            self._settled += effects.settled
+            self._waiting += waiting
+            waiting.clear()
+            self._timer = self._timer or asyncio.get_running_loop().call_later(self.LONGEST, self._ripen)
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """Tell everybody."""
+        for pending in self._waiting:
+            pending.finish(error)
+
+    def _take(self, effects: Effects, waiting: list[Pending]) -> None:
+        effects.settled = self._settled + effects.settled
+        waiting += self._waiting
+        self._settled, self._waiting, self._ripe = [], [], False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ripen(self) -> None:
+        self._ripe = True
+        self._wake()

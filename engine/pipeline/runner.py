@@ -253,11 +253,12 @@ class Runner:
         return self._appending.waiting + self._stepping.waiting
 
     def _stepped(self, effects: Effects) -> None:
-        """After each step and its commit."""
+        """After each step and its commit, if it had one."""
         if effects.moments:
             self._meters.decided(effects.moments, self.clock.now())
         for hold in effects.holds:
             if hold.on and hold.by == "guard":
                 log.error("a rule paused itself", rule=hold.id, why=hold.why)
         self._ticker.look()
-        self.saving.begin_if_due()
+        if not self._stepping.behind:
+            self.saving.begin_if_due()

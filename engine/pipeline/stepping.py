@@ -14,7 +14,7 @@ from engine.model.moment import Effects
 from engine.model.record import Frame
 from engine.pipeline.core import Core
 from engine.pipeline.feed import Feed
-from engine.pipeline.pending import Pace, Pending, Portion, give_way
+from engine.pipeline.pending import Outcomes, Pace, Pending, Portion, give_way
 from engine.pipeline.replay import cut, take_frames
 from engine.ports import Sender, Store, StoredMoment
 
@@ -48,6 +48,7 @@ class Stepping:
         self.trouble = ""  # why the commit under way does not get through
         self._frames: deque[tuple[Frame, list[Pending]]] = deque()
         self._woken = asyncio.Event()
+        self._outcomes = Outcomes(self.wake)
 
     def add(self, frame: Frame, waiting: list[Pending]) -> None:
         """Step through this, too; who waits is told when it is applied."""
@@ -65,6 +66,7 @@ class Stepping:
         """Tell everybody."""
         for pending in [pending for _, waiting in self._frames for pending in waiting]:
             pending.finish(error)
+        self._outcomes.fail(error)
 
     async def run(self) -> None:
         """Step through whatever is there, until cancelled."""
@@ -77,8 +79,8 @@ class Stepping:
             if not self._frames:
                 self._woken.clear()
             effects, took = self._step(frames)
-            seqs = await self._commit(effects) if self.behind else []
-            self.behind = False
+            seqs = [] if self._outcomes.keep(effects, waiting) else await self._commit(effects)
+            self.behind = len(self._outcomes) > 0
             stepped = sum(len(frame.records) for frame in frames)
             portion.learn(stepped, took)
             self.waiting -= stepped
@@ -96,7 +98,7 @@ class Stepping:
         took = monotonic() - started
         self._metrics.step_seconds.observe(took)
         core.faults.report()
-        self.behind = effects.durable()
+        self.behind = self.behind or effects.durable()
         return effects, took
 
     async def _commit(self, effects: Effects) -> list[int]:
