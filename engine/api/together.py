@@ -13,7 +13,7 @@ from engine.errors import HerenowError
 from engine.ingest import fast
 
 Receipt = Future[tuple[int, int]]  # (accepted, duplicates), once durable
-MOST = 1024  # signals that are read in one go
+MOST = 4096  # signals that are read in one go
 
 
 class Said(Struct, frozen=True):

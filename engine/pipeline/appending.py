@@ -19,7 +19,7 @@ from engine.ports import Store
 log = structlog.get_logger("herenow.appending")
 
 PARTITION = 0
-MOST = 1024  # records of an append, or more where one caller has so many: they go whole
+MOST = 4096  # records of an append, or more where one caller has so many: they go whole
 PACE = (256, 0.001)  # records that are worth an append at once, and seconds that fewer may gather for it
 HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of the next one
 

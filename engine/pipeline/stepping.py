@@ -21,8 +21,8 @@ from engine.ports import Sender, Store, StoredMoment
 log = structlog.get_logger("herenow.stepping")
 
 PARTITION = 0
-MOST = 1024  # records of a step: bounds its pause to some milliseconds
-PACE = (MOST, 0.02)  # records that are worth a step at once, and seconds that fewer may gather for it
+MOST = 4096  # records of a step where they are cheap; ``Portion`` makes it fewer where they would take long
+PACE = (1024, 0.02)  # records that are worth a step at once, and seconds that fewer may gather for it
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
 
 
