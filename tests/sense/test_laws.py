@@ -5,6 +5,7 @@ import pytest
 from engine.model.release import SensePolicy
 from engine.model.signal import Reported
 from engine.sense import FenceSet, Sense
+from tests.sense.conftest import START
 
 SURE = SensePolicy(min_outside=0.0)
 HOUR = 3600.0
@@ -168,6 +169,20 @@ def test_accuracy_zero_is_plain_containment_and_the_boundary_is_inside(town, squ
     assert t.fences.containing((south + north) / 2, west) == ["yard"]
     assert t.fences.probability("yard", south, west, 0.0) == 1.0
     assert t.fences.containing(south, west - 1e-12) == []
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_on_the_very_circle_accuracy_zero_is_inside(town, circle, many):
+    """The radius is the distance to the last bit: signals one by one, and in columns."""
+    radius = 100.0
+    for nearly in (1 + 1e-12, 1):  # at first a little more: what is then left of it is told exactly
+        here = town([circle(radius=radius)])
+        (entered,) = here.sense.advance([here.signal(0, 60.0)], [START])
+        radius = (radius - entered.metres) * nearly
+    here = town([circle(radius=radius)])
+    signals = [here.signal(0, 60.0, device=f"d{k}") for k in range(20 if many else 1)]
+    found = here.sense.advance(signals, [START] * len(signals))
+    assert [(t.kind, t.metres) for t in found] == [("enter", 0.0)] * len(signals)
 
 
 def test_missing_accuracy_is_25_metres(town, circle):
