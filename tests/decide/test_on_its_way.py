@@ -2,12 +2,13 @@
 
 import itertools
 import random
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.decide import give_back, went
+from engine.decide import give_back, limits, went
 from engine.decide.localtime import day
-from engine.model.person import Sent
+from engine.model.person import Person, Sent
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -45,6 +46,17 @@ def test_what_waits_for_the_morning_leaves_today_as_it_was(desk, cap) -> None:
     d.decide([d.candidate(now=evening)], evening, goes=False)
     assert d.person.sent[0].at == d.at("2026-11-25T08:00")
     assert d.reason(now="2026-11-25T09:00") == "CAP"
+
+
+def test_what_may_yet_go_counts_at_every_instant_until_its_deadline(cap) -> None:
+    """Also for a message that is held: by another clock than the one that is on its way."""
+    person, zone = Person("p", sent=[Sent("mom_1", "hello", "cafe", 0.0, True, until=2 * HOUR)]), ZoneInfo("UTC")
+
+    def free(at: float) -> bool:
+        (check,) = limits.caps(person, [cap(1, HOUR / 2)], limits.When(0.0, at, zone))
+        return check.ok is True
+
+    assert [free(hours * HOUR) for hours in (0.0, 1.0, 2.0, 2.4, 2.6)] == [False, False, False, False, True]
 
 
 @pytest.mark.parametrize("cooldown", [0.0, 5 * HOUR])

@@ -71,3 +71,16 @@ async def test_what_was_committed_is_not_sent_again_by_a_step_that_goes_beyond_i
     after = await runner.store.counts()
     assert (sum(before.values()), sum(after.values())) == (30, 89)
     assert await runner.store.committed(0) == runner.core.state.offset
+
+
+async def test_what_the_tail_holds_is_a_repeat_when_it_comes_again(start, kill, hello) -> None:
+    """Of keys, a checkpoint has what came before it; of what came after, the journal has."""
+    runner = await start()
+    signals = [hello(1), hello(2)]
+    assert await runner.ingest(signals[:1]) == (1, 0)
+    await runner.flush(applied=True)
+    await runner.checkpoint()
+    assert await runner.ingest(signals[1:]) == (1, 0)
+    await kill(runner)
+    runner = await start(rules=None)
+    assert await runner.ingest([*signals, hello(3)]) == (1, 2)
