@@ -11,6 +11,7 @@ from engine.decide import Tally
 from engine.errors import Finding
 from engine.model.config import Config
 from engine.model.fence import Fence
+from engine.model.fences import Fences as Listed
 from engine.model.moment import Hold
 from engine.model.person import Person, Position
 from engine.model.record import Record
@@ -41,6 +42,8 @@ class Fences(Protocol):
 
     @property
     def fences(self) -> Mapping[str, Fence]: ...
+    @property
+    def listed(self) -> Listed: ...
     def containing(self, lat: float, lon: float) -> list[str]: ...
     def nearest(self, lat: float, lon: float, limit: int) -> list[tuple[str, float]]: ...
     def distance(self, fence: str, lat: float, lon: float) -> float: ...

@@ -1,6 +1,7 @@
 """Run-time fences: put, taken away and looked at while the server runs. A change is answered once it is in force."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Any
@@ -20,6 +21,7 @@ from engine.author.report import TextError, did_you_mean
 from engine.ingest.body import kind_of
 from engine.model.config import Limits
 from engine.model.fence import Fence
+from engine.model.fences import Fences
 from engine.pipeline.fences import Authored, Wish
 from engine.pipeline.runtime import SOURCE, run_time
 from engine.pipeline.uploads import Sifted, sifted
@@ -171,23 +173,27 @@ def _warnings(upload: Upload | Sifted) -> list[dict[str, Any]]:
 async def get_geofences(api: Api, request: web.Request, caller: Caller) -> web.Response:
     """All fences by id, a page at a time; with ``lat`` and ``lon`` those that hold a point."""
     if text_of(request, "lat") is not None or text_of(request, "lon") is not None:
-        return reply(_at_point(api, request))
-    compiled, limit = api.engine.core.compiled, whole_of(request, "limit", 1, 1000) or 100
-    after, tag, source = text_of(request, "after"), text_of(request, "tag"), text_of(request, "source")
+        return reply(await _at_point(api, request))
+    limit, after = whole_of(request, "limit", 1, 1000) or 100, text_of(request, "after") or ""
+    tag, source = text_of(request, "tag"), text_of(request, "source")
     if source not in (None, SOURCE, "authored"):
         raise Refused(400, f"source must be {SOURCE} or authored", extra={"field": "source"})
+    listed = api.engine.core.compiled.fences.listed
+    return reply(await asyncio.to_thread(_page, listed, after, limit, tag, source))
+
+
+def _page(listed: Fences, after: str, limit: int, tag: str | None, source: str | None) -> dict[str, Any]:
+    """Those behind an id that are wanted, so many, and behind which the next page begins."""
+    rows = range(bisect_right(listed.ids, after), len(listed))
     found = (
         fence
-        for id, fence in compiled.fences.fences.items()
-        if (after is None or id > after)
-        and (tag is None or tag in fence.tags)
-        and (source is None or (fence.source == SOURCE) == (source == SOURCE))
+        for fence in map(listed.__getitem__, rows)
+        if (tag is None or tag in fence.tags) and (source is None or (fence.source == SOURCE) == (source == SOURCE))
     )
     page = list(islice(found, limit + 1))
     more = page[limit - 1].id if len(page) > limit else None
     features = [feature_of(fence) for fence in page[:limit]]
-    total = len(compiled.fences.fences)
-    return reply({"type": "FeatureCollection", "features": features, "total": total, "after": more})
+    return {"type": "FeatureCollection", "features": features, "total": len(listed), "after": more}
 
 
 async def get_geofence(api: Api, request: web.Request, caller: Caller) -> web.Response:
@@ -215,10 +221,11 @@ async def get_nearest(api: Api, request: web.Request, caller: Caller) -> web.Res
     return reply({"geofences": regions[:limit]})
 
 
-def _at_point(api: Api, request: web.Request) -> dict[str, Any]:
+async def _at_point(api: Api, request: web.Request) -> dict[str, Any]:
+    """What the fences say of a point, worked out beside the loop: large shapes and a poor accuracy take seconds."""
     lat, lon = _point(request)
     compiled, accuracy = api.engine.core.compiled, number_of(request, "accuracy", 0.0, 1e6)
-    return inspect_at(compiled.fences, compiled.release.policy.sense, lat, lon, accuracy)
+    return await asyncio.to_thread(inspect_at, compiled.fences, compiled.release.policy.sense, lat, lon, accuracy)
 
 
 def _told(fence: Fence) -> dict[str, Any]:

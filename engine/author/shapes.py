@@ -148,6 +148,7 @@ def _areas(rings: list[Ring], split: bool) -> list[Any]:
     if not split:
         return [shapely.Polygon(rings[0], rings[1:])]
     unrolled = [_unroll(ring) for ring in rings]
+    unrolled = [_beside(ring, unrolled[0]) for ring in unrolled]
     whole = shapely.make_valid(shapely.Polygon(unrolled[0], unrolled[1:]), method="structure")
     found: list[Any] = []
     for turn in (-1, 0, 1):
@@ -166,6 +167,17 @@ def _unroll(ring: Ring) -> Ring:
     if turned[0] != turned[-1]:
         raise TextError("The polygon goes round a pole.", "Draw it as several polygons that do not.")
     return tuple(turned)
+
+
+def _beside(ring: Ring, other: Ring) -> Ring:
+    """A ring turned by whole circles to where another one lies: a hole may begin on the other side of the meridian."""
+    turn = 360.0 * round((_middle(other) - _middle(ring)) / 360.0)
+    return tuple((lon + turn, lat) for lon, lat in ring) if turn else ring
+
+
+def _middle(ring: Ring) -> float:
+    lons = [lon for lon, _ in ring]
+    return (min(lons) + max(lons)) / 2.0
 
 
 def _parts(geometry: Any) -> Polygons:

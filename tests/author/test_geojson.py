@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,22 @@ def test_a_polygon_over_the_antimeridian_is_split_and_told():
     longitudes = sorted({lon for part in fences[0].shape.parts for lon, _ in part[0]})
     assert longitudes == [-180, -179, 179, 180]
     assert codes(findings) == [("warning", "SPLIT")]
+
+
+@pytest.mark.parametrize("begins", range(4))
+@pytest.mark.parametrize("west", [179.5, 180.2])
+def test_a_hole_of_a_polygon_over_the_antimeridian_stays_wherever_its_ring_begins(begins: int, west: float):
+    def ring(west, south, east, north, turn):
+        around = [(west, south), (east, south), (east, north), (west, north)]
+        around = around[turn:] + around[:turn]
+        return [((lon + 180) % 360 - 180, lat) for lon, lat in (*around, around[0])]
+
+    shape = polygon(ring(179, 0, 181, 2, 0))
+    shape["coordinates"].append(ring(west, 0.5, 180.6, 1.5, begins))
+    fences, findings = read(feature(shape))
+    assert codes(findings) == [("warning", "SPLIT")]
+    area = sum(shapely.Polygon(rings[0], rings[1:]).area for rings in fences[0].shape.parts)
+    assert area == pytest.approx(4 - (180.6 - west))
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.api import geofences
 from engine.clock import ManualClock
+from engine.model.fences import Fences
 from tests.support import OPEN_HOUSE, Running, circle, running, write_project
 
 START = 1_795_508_000.0
@@ -231,3 +234,39 @@ async def test_a_replacing_upload_leaves_nothing_behind_of_a_fence_that_a_file_h
         write_project(project.parent, OPEN_HOUSE, RULES, [HALL])
         await reload(server, project)
         assert [f["id"] for f in (await server.get("/v1/geofences"))["features"]] == ["b", "hall"]
+
+
+async def test_pages_go_on_behind_the_last_one_and_decode_no_other(project: Path, monkeypatch: pytest.MonkeyPatch):
+    async with running(project, clock=Frozen(START)) as server:
+        many = [circle(f"k{n:02}", 1.0, n / 10, 100.0, tags=["odd"] if n % 2 else []) for n in range(30)]
+        await call(server, "POST", "/v1/geofences", {"type": "FeatureCollection", "features": many})
+        decoded: list[int] = []
+        body = Fences.body
+        monkeypatch.setattr(Fences, "body", lambda self, row: decoded.append(row) or body(self, row))
+        page = await server.get("/v1/geofences", limit="3", after="k25")
+        assert ([f["id"] for f in page["features"]], page["after"], page["total"]) == (["k26", "k27", "k28"], "k28", 31)
+        assert decoded == [27, 28, 29, 30]
+        page = await server.get("/v1/geofences", limit="2", after="k2", tag="odd", source="run-time")
+        assert ([f["id"] for f in page["features"]], page["after"]) == (["k21", "k23"], "k23")
+        assert (await server.get("/v1/geofences", after="k29"))["features"] == []
+
+
+async def test_what_takes_long_to_tell_of_fences_is_worked_out_beside_the_loop(project: Path, monkeypatch):
+    where: list[bool] = []
+
+    def watched(name: str) -> None:
+        real = getattr(geofences, name)
+
+        def told(*arguments: Any) -> Any:
+            where.append(threading.current_thread() is threading.main_thread())
+            return real(*arguments)
+
+        monkeypatch.setattr(geofences, name, told)
+
+    watched("inspect_at")
+    watched("_page")
+    async with running(project, clock=Frozen(START)) as server:
+        at = await server.get("/v1/geofences", lat=str(LAT + 0.1), lon=str(LON))
+        assert [line["id"] for line in at["geofences"]] == ["hall"]
+        assert [f["id"] for f in (await server.get("/v1/geofences"))["features"]] == ["hall"]
+    assert where == [False, False]
