@@ -4,12 +4,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
 from engine.model.moment import Effects
-from engine.model.record import Frame, ReleaseChange, ScheduleDue, Tick
+from engine.model.record import FenceChange, Frame, ReleaseChange, ScheduleDue, Tick
 from engine.model.runs import Run, others
 from engine.pipeline.core import Core
 from engine.pipeline.pending import Pending
 
 MAX_TICKS = 100_000  # between two frames: more means a timer that does not advance
+ALONE = (FenceChange, ReleaseChange)  # in a step: to put them in force may take as long as many signals
 
 
 def cut(frame: Frame, start: int, end: int | None = None) -> Frame:
@@ -19,15 +20,28 @@ def cut(frame: Frame, start: int, end: int | None = None) -> Frame:
     return Frame(frame.offset + first, frame.received, frame.records[first:last])
 
 
+def parted(frame: Frame, most: int) -> list[Frame]:
+    """A frame in parts of ``most`` records, at least one; what changes fences or rules is a part by itself."""
+    alone = [frame.offset + k for k, record in others(frame.records) if type(record) in ALONE]
+    parts, begin = list[Frame](), frame.offset
+    for edge in (*(edge for at in alone for edge in (at, at + 1)), max(frame.end, frame.offset + 1)):
+        parts += [cut(frame, at, min(at + most, edge)) for at in range(begin, edge, most)]
+        begin = edge
+    return parts
+
+
 def take_frames(frames: deque[tuple[Frame, list[Pending]]], most: int) -> tuple[list[Frame], list[Pending]]:
     """The first so many records off a queue, and whom to tell when they are stepped. To cut a frame costs as much as to
     join two: where it is half too long or less it goes whole, where others went before it waits. Whoever waits for one
-    that is cut waits for its last part."""
+    that is cut waits for its last part. What changes fences or rules goes alone."""
     taken: list[Frame] = []
     waiting: list[Pending] = []
     count = 0
     while frames and count < most:
         frame, pending = frames[0]
+        alone = len(frame.records) == 1 and type(frame.records[0]) in ALONE
+        if alone and count:
+            break
         if count + len(frame.records) > most + most // 2:
             if count:
                 break
@@ -38,6 +52,8 @@ def take_frames(frames: deque[tuple[Frame, list[Pending]]], most: int) -> tuple[
             taken.append(frame)
         waiting += pending
         count += len(frame.records)
+        if alone:
+            break
     return taken, waiting
 
 

@@ -15,7 +15,7 @@ from engine.model.record import Frame
 from engine.pipeline.core import Core
 from engine.pipeline.feed import Feed
 from engine.pipeline.pending import Outcomes, Pace, Pending, Portion, give_way
-from engine.pipeline.replay import cut, take_frames
+from engine.pipeline.replay import parted, take_frames
 from engine.ports import Sender, Store, StoredMoment
 
 log = structlog.get_logger("herenow.stepping")
@@ -52,7 +52,7 @@ class Stepping:
 
     def add(self, frame: Frame, waiting: list[Pending]) -> None:
         """Step through this, too; who waits is told when it is applied."""
-        *parts, rest = [cut(frame, at, at + MOST) for at in range(frame.offset, max(frame.end, frame.offset + 1), MOST)]
+        *parts, rest = parted(frame, MOST)
         self._frames += [(part, []) for part in parts]
         self._frames.append((rest, waiting))
         self.waiting += len(frame.records)

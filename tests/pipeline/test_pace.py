@@ -6,10 +6,10 @@ from collections import deque
 import pytest
 
 from engine.clock import ManualClock
-from engine.model.record import Frame, Tick
+from engine.model.record import FenceChange, Frame, ReleaseChange, Tick
 from engine.pipeline import pending, ticker
 from engine.pipeline.pending import LONG, SPACING, Pace, Pending, Portion, give_way
-from engine.pipeline.replay import take_frames
+from engine.pipeline.replay import parted, take_frames
 from engine.pipeline.ticker import Ticker
 
 FULL, LONGEST = 1024, 0.02
@@ -150,3 +150,36 @@ async def test_frames_are_taken_in_order_and_cut_where_they_are_much_too_long() 
 async def test_a_frame_that_does_not_fit_behind_others_waits_whole() -> None:
     queue = deque([(Frame(at, 1.0, tuple(Tick() for _ in range(5))), []) for at in (10, 15)])
     assert [[frame.offset for frame in take_frames(queue, 6)[0]] for _ in range(2)] == [[10], [15]]
+
+
+async def test_what_changes_fences_or_rules_is_a_step_by_itself() -> None:
+    tick, fences, release = Tick(), FenceChange("f", "bulk", "", 1, ""), ReleaseChange("r")
+    frame = Frame(10, 1.0, [tick, tick, fences, release, tick])
+    last = Pending((), False)
+    *parts, rest = parted(frame, 1024)
+    queue = deque(
+        [*((part, []) for part in parts), (rest, [last]), (Frame(15, 2.0, [tick]), []), (Frame(16, 2.0, []), [])]
+    )
+    steps = []
+    while queue:
+        frames, waiting = take_frames(queue, 1024)
+        steps.append(([(f.offset, f.end) for f in frames], waiting))
+    assert steps == [
+        ([(10, 12)], []),
+        ([(12, 13)], []),
+        ([(13, 14)], []),
+        ([(14, 15), (15, 16)], [last]),
+    ]
+
+
+@pytest.mark.parametrize("records", [0, 1, 4, 5, 11])
+async def test_a_frame_is_parted_by_number(records: int) -> None:
+    parts = parted(Frame(10, 1.0, [Tick()] * records), 4)
+    assert [len(part.records) for part in parts] == ([4] * (records // 4) + [records % 4] * (records % 4 > 0) or [0])
+    assert [part.offset for part in parts] == list(range(10, 10 + max(records, 1), 4))
+
+
+async def test_a_change_at_either_end_leaves_no_empty_part() -> None:
+    change = FenceChange("f", "bulk", "", 1, "")
+    for records, sizes in (([change], [1]), ([change, Tick(), Tick()], [1, 2]), ([Tick(), change], [1, 1])):
+        assert [len(part.records) for part in parted(Frame(0, 1.0, records), 1024)] == sizes
