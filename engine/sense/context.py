@@ -24,6 +24,7 @@ _COUNTS = (
     "size", "free", "ready",  # rows of stays: in use, the first that is free, and made ready
     "wanted",  # room, where there was too little
     "width", "travelled",  # of ``dwells``; whether all that is stirred is left
+    "passing",  # whether timers that are due by the journal fire before a signal
 )  # fmt: skip
 CALL = Struct("=d10q")  # what changes with each call: ``soon`` and the first of the counts
 CONTEXT = np.dtype(

@@ -12,9 +12,20 @@ from engine.sense.columns import HELD, NEVER, NONE
 from engine.sense.context import DONE, MORE_PAIRS, MORE_STAYS, MORE_TOLD, TOLD
 from engine.sense.index import MIX
 from engine.sense.kernel_context import Found, World, found_of, world_of
-from engine.sense.kernel_judge import scales, wrap
+from engine.sense.kernel_judge import ahead, scales, wrap
 from engine.sense.kernel_stays import MINE, MOST, apply, put, run_until, taken
-from engine.sense.kernel_sweep import DUE, LATE, LEFT, MAX_ACCURACY, QUIET, SILENCE, TOGETHER, precise, sweep
+from engine.sense.kernel_sweep import (
+    DUE,
+    LATE,
+    LEFT,
+    LINE,
+    MAX_ACCURACY,
+    QUIET,
+    SILENCE,
+    TOGETHER,
+    precise,
+    sweep,
+)
 from engine.sense.stops import USEFUL, WITHIN
 
 _SQUARE = WITHIN * WITHIN
@@ -68,6 +79,8 @@ def advance(context: Any, rows: Any, numbers: Any, received: Any, forced: Any) -
             behind = previous[last] != NONE and gone[previous[last]]
             bench.modes[last - first] = LEFT if behind else QUIET
             last += 1
+        if c.passing != 0 and not _pass(c, first, last, rows, received, world, found, bench):
+            return MORE_TOLD
         count = sweep(
             first, last, rows, numbers, world.devices, world.knowns, world.limits, world.ground, world.tables,
             found.before, bench.modes, found.pairs, found.seen,
@@ -82,6 +95,38 @@ def advance(context: Any, rows: Any, numbers: Any, received: Any, forced: Any) -
         first = last
         c.at = first
     return DONE
+
+
+@jit
+def _pass(
+    c: Any, first: int, last: int, rows: Any, received: Any, world: World, found: Found, bench: Bench
+) -> bool:  # fmt: skip
+    """Let time pass up to each signal: timers of its device that are due by the journal fire. False where there is no
+    room for what they tell."""
+    devices, limits = world.devices, world.limits
+    start, width = devices.ctypes.data, devices.itemsize
+    for k in range(first, last):
+        later = start + rows[min(k + 12, last - 1)] * width
+        ahead(later)
+        ahead(later + LINE)
+        own = devices[rows[k]]
+        if bench.modes[k - first] == LEFT or own.head == NONE or own.received >= received[k]:
+            continue
+        timer = min(own.timer, own.heard + limits[SILENCE]) if own.live else own.timer
+        if not timer - own.at + own.received <= received[k]:
+            continue
+        if own.count > HELD or _timed(own, world):
+            bench.modes[k - first] = LEFT
+            continue
+        c.wanted = c.tellings + own.count * (c.width + 3)
+        if c.wanted > len(found.told):
+            return False
+        was = taken(own, world.stays, bench.mine, bench.kept)
+        count, c.tellings = run_until(
+            own, bench.mine, was, received[k], True, ~k, limits, world.dwells, found.told, c.tellings
+        )
+        c.size, c.free = put(own, bench.mine, count, bench.kept, was, world.stays, c.size, c.free, limits, world.dwells)
+    return True
 
 
 @jit

@@ -74,7 +74,9 @@ class Past:
         policy: SensePolicy,
         rows: Ints | None = None,
         own: Any = None,
+        received: Sequence[float] = (),
     ) -> None:
+        self._received = received
         self._signals, self._policy, self._rows, self._own = signals, policy, rows, own
         self._kept: dict[int, tuple[list[float], list[int]]] = {}  # row -> (at and SHOWN before, its signals)
         self._size = 0
@@ -110,3 +112,15 @@ class Past:
                 stand = stand.then(signal.lat, signal.lon, accuracy, signal.at, policy.silence).kept()
             held, newest = after(held, signal, stand.still), signal.at
         return held
+
+    def clock(self, row: int, record: float) -> tuple[float, float] | None:
+        """The newest time that a device told by then, and when it was received; None as for ``position``. Of a segment
+        whose devices were known beforehand."""
+        hits = [] if self._rows is None else (self._rows == row).nonzero()[0].tolist()
+        if not hits or hits[-1] <= record:
+            return None
+        at, heard = (float(self._own[name][hits[0]]) for name in ("at", "received"))
+        for k in hits:
+            if k <= record and self._signals[k].at >= at and k not in self.skipped:
+                at, heard = self._signals[k].at, self._received[k]
+        return at, heard

@@ -14,6 +14,7 @@ from engine.model.release import SensePolicy
 from engine.model.signal import Signal, Transition
 from engine.model.signals import FEW, Signals
 from engine.sense import endings, fast
+from engine.sense.ahead import Ahead
 from engine.sense.arithmetic import Bools, Ints
 from engine.sense.carrying import carried
 from engine.sense.columns import NEVER, NONE, Devices, Marks, Stays, packed
@@ -24,7 +25,7 @@ from engine.sense.positions import SHOWN, Past, position_of
 from engine.sense.segment import Segment
 from engine.sense.shelf import Shelf
 from engine.sense.single import FAR, Single
-from engine.sense.swift import Fired, Givers, Swept, Swift, evidence, fired, transitions
+from engine.sense.swift import Fired, Given, Givers, Swept, Swift, evidence, fired, fired_between, transitions
 from engine.sense.tables import VERSION, Tables, read_tables
 
 MANY = 500  # devices from which visits that end with their fences are taken off in columns
@@ -45,6 +46,7 @@ class Sense:
         self._single = Single(self._shelf, self.fences, policy)
         self._swift, self._givers = fast.swift(self.fences, policy), Givers(self._devices, self._single)
         self._past: Past | None = None
+        self._ahead: Ahead | None = None
         self._endings = endings.Endings()
         self.faults: list[tuple[int, str, Exception]] = []  # what failed: record, device ("": columns), why
 
@@ -57,11 +59,39 @@ class Sense:
     def advance(self, signals: Sequence[Signal], received: Sequence[float]) -> list[Transition]:
         """Apply consecutive signals (``received``: journal time of each). Transitions come in record order; ``record``
         is the index into ``signals``."""
+        if ahead := self._foreseen():
+            told, failed = ahead.take(len(signals))
+            self.faults += failed
+            return told
         if self._swift is not None and len(signals):
             return self._by_kernels(self._swift, signals, received)
         if len(signals) <= FEW or self.policy.enter_probability <= 0.5:
             return self._one_by_one(signals, received)
         return self._in_columns(signals, received)
+
+    def foresee(self, signals: Sequence[Signal], received: Sequence[float], until: float) -> None:
+        """Apply signals and time up to ``until`` (journal time; all that was due before is over) at once, and let
+        ``advance`` and ``tick`` tell what came of it, portion by portion. Everything else must wait until all of it is
+        told. Only where kernels are in use; elsewhere nothing happens."""
+        if self._swift is None or not len(signals) or len(self._endings):
+            return
+        try:
+            given = self._givers.of(signals, received)
+        except Exception:  # it will fail again, where that is told
+            return
+        timers: Fired = []
+        told = self._swept(self._swift, given, signals, received, timers)
+        timers += self._elapse(until)
+        timers.sort(key=itemgetter(0))
+        failed = [fault for fault in self.faults if fault[0] >= 0]  # told with their signals
+        self.faults = [fault for fault in self.faults if fault[0] < 0]
+        self._ahead = Ahead(len(signals), told, [t for _, t in timers], failed)
+
+    def _foreseen(self) -> Ahead | None:
+        """What was found out beforehand, as long as some of it is not told."""
+        if self._ahead is not None and self._ahead.over:
+            self._ahead = None
+        return self._ahead
 
     def _by_kernels(self, swift: Swift, signals: Sequence[Signal], received: Sequence[float]) -> list[Transition]:
         """All at once, but what is rare."""
@@ -70,18 +100,34 @@ class Sense:
         except Exception as error:  # nothing is changed yet
             self._failed(-1, "", error)
             return self._one_by_one(signals, received)
+        return self._swept(swift, given, signals, received)
+
+    def _swept(
+        self,
+        swift: Swift,
+        given: Given,
+        signals: Sequence[Signal],
+        received: Sequence[float],
+        timers: Fired | None = None,
+    ) -> list[Transition]:
+        """``timers``: where what is told by timers is put, if they are to fire as time passes between signals."""
         single, queue = self._single, self._shelf.queue
-        swept = swift.advance(given, self._devices, self._stays, queue.soonest())
-        self._past = Past(signals, self.policy, given.rows, swept.before)
+        swept = swift.advance(given, self._devices, self._stays, queue.soonest(), timers is not None)
+        self._past = Past(signals, self.policy, given.rows, swept.before, received)
         single.late += swept.late
         if swept.arms:
             queue.arm(*swept.armed)
         out = self._told(swept, given.rows, signals) if swept.tellings else []
+        if timers is not None:
+            timers += fired_between(swept, given.rows, self._devices.names, self.fences.ids)
         if swept.lefts:
             seen = evidence(swept, given, single.judge)
             for k, judged in swept.left:
                 known = seen.get(k, {}) if judged else None
-                self._apply(int(given.rows[k]), signals[k], received[k], k, out, known)
+                row = int(given.rows[k])
+                if timers is not None and self._devices.received[row] < received[k]:
+                    timers += self._ring(row, received[k])
+                self._apply(row, signals[k], received[k], k, out, known)
             out.sort(key=attrgetter("record"))
         return out
 
@@ -164,23 +210,35 @@ class Sense:
     def tick(self, received: float, most: float = math.inf) -> list[Transition]:
         """Fire every timer due at or before this journal time, by journal time due, device and fence. Where more than
         ``most`` devices have one the soonest fire; ``next_due`` is then the time of the next."""
+        if ahead := self._foreseen():
+            return ahead.fire(received)
+        found = self._elapse(received, most)
+        self._past = None
+        found.sort(key=itemgetter(0))
+        return [transition for _, transition in found]
+
+    def _elapse(self, received: float, most: float = math.inf) -> Fired:
+        """Fire timers, those of each device in order."""
         found: Fired = []
         rows, received = self._shelf.queue.pop(received, self.policy.silence, most)
         rows.sort()
         if self._swift is not None and rows:
             found, rows = self._fired(self._swift, rows, received)
         for row in rows:
-            device = self._shelf.take(row)
-            try:
-                transitions = self._fire(device, row, received)
-                self._shelf.put(device, self._machine)
-                found += transitions
-            except Exception as error:  # its timers rest until something happens to it
-                self._failed(-1, device.name, error)
-                self._devices.timer[row], self._devices.live[row] = np.inf, False
-        self._past = None
-        found.sort(key=itemgetter(0))
-        return [transition for _, transition in found]
+            found += self._ring(row, received)
+        return found
+
+    def _ring(self, row: int, received: float) -> Fired:
+        """Fire the timers of one device."""
+        device = self._shelf.take(row)
+        try:
+            found = self._fire(device, row, received)
+            self._shelf.put(device, self._machine)
+        except Exception as error:  # its timers rest until something happens to it
+            self._failed(-1, device.name, error)
+            self._devices.timer[row], self._devices.live[row] = np.inf, False
+            return []
+        return found
 
     def _fired(self, swift: Swift, rows: list[int], received: float) -> tuple[Fired, list[int]]:
         """Let the kernels fire what they can; the rows they left."""
@@ -203,6 +261,8 @@ class Sense:
 
     def next_due(self) -> float | None:
         """Journal time of the earliest timer, None where nothing is armed."""
+        if self._ahead is not None and (soon := self._ahead.next_due()) is not None:
+            return soon
         due = self._shelf.queue.earliest(self.policy.silence)
         return due if not len(self._endings) else min(self._endings.since, math.inf if due is None else due)
 
@@ -280,6 +340,8 @@ class Sense:
         row = self._devices.names.find(device)
         if row == NONE:
             return None
+        if self._ahead is not None:
+            record = self._ahead.record(record)
         past = None if self._past is None or record <= -1 else self._past.position(row, record)
         view = self._devices.view
         return past or position_of([view[name][row] for name in SHOWN])
@@ -288,6 +350,8 @@ class Sense:
         """The device's own time at that journal time; of one unheard of, the journal's."""
         row, devices = self._devices.names.find(device), self._devices
         at, heard = (0.0, 0.0) if row == NONE else (float(devices.at[row]), float(devices.received[row]))
+        if self._ahead is not None and self._past is not None:
+            at, heard = self._past.clock(row, self._ahead.record(-1)) or (at, heard)
         return received - heard + at if np.isfinite(at) and np.isfinite(heard) else received
 
     def visits(self, device: str) -> list[dict[str, Any]]:

@@ -125,10 +125,12 @@ class Swift:
         kinds = {"before": Devices.row(), "left": np.dtype((np.int64, 2)), "armed": np.int64, "armed_due": np.float64}
         return {name: np.zeros(count, kind) for name, kind in kinds.items()}
 
-    def advance(self, given: Given, devices: Devices, stays: Stays, soon: float) -> Swept:
+    def advance(self, given: Given, devices: Devices, stays: Stays, soon: float, passing: bool = False) -> Swept:
         """Apply signals, but for what is not for the kernels. ``soon``: journal time of the next timer; who comes
-        sooner is armed."""
+        sooner is armed. ``passing``: time passes between signals, so timers of their devices that are due by the
+        journal fire before them; what these tell has the complement of the signal that they came before."""
         self._begin(len(given.rows), devices, stays, soon)
+        self._fields["passing"] = passing
         while ends := self._made.advance(self._context, *given):
             self._enlarge(ends, stays)
         return self._end(stays)
@@ -241,9 +243,11 @@ def evidence(swept: Swept, given: Given, judge: Judge) -> dict[int, dict[int, Ev
 
 
 def transitions(swept: Swept, rows: Ints, names: Names, ids: Sequence[str]) -> list[Transition]:
-    """What was told, in words (``names``: of devices, by row; ``ids``: of fences)."""
+    """What signals told, in words (``names``: of devices, by row; ``ids``: of fences)."""
     found = []
     for at, visit, seconds, probability, metres, due, k, fence, kind, initial in swept.told:
+        if k < 0:
+            continue
         sure, away = None if probability != probability else probability, None if metres != metres else metres
         when = None if due != due else due
         found.append(
@@ -258,4 +262,15 @@ def fired(swept: Swept, rows: list[int], names: Names, ids: Sequence[str]) -> Fi
     for order, (at, visit, seconds, _, _, due, k, fence, kind, initial) in enumerate(swept.told):
         told = Transition(KINDS[kind], names[rows[k]], ids[fence], at, visit, NONE, seconds, initial=initial, due=due)
         found.append(((due, rows[k], order), told))
+    return found
+
+
+def fired_between(swept: Swept, rows: Ints, names: Names, ids: Sequence[str]) -> Fired:
+    """What timers told between signals (``rows``: of their devices)."""
+    found: Fired = []
+    for order, (at, visit, seconds, _, _, due, k, fence, kind, initial) in enumerate(swept.told):
+        if k < 0:
+            row = int(rows[~k])
+            told = Transition(KINDS[kind], names[row], ids[fence], at, visit, NONE, seconds, initial=initial, due=due)
+            found.append(((due, row, order), told))
     return found

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import pytest
 
 from engine.author.project import Bundle
@@ -28,6 +29,7 @@ from engine.pipeline.diff_run import LockStep, Side
 from engine.pipeline.diff_words import Ground, Report, report, text
 from engine.pipeline.releases import compile_all
 from engine.pipeline.replay import drive
+from engine.sense import FenceSet, Sense, fast, names
 from tests.pipeline.test_determinism import START, bundle, frames_of, journal, versions, with_attempts
 
 NOON = 1_795_521_600.0  # Tuesday 2026-11-24 12:00 UTC
@@ -194,6 +196,25 @@ def test_a_tick_of_the_past_says_nothing_that_time_did_not(seed: int, monkeypatc
     assert none == 0
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_sensed_ahead_leads_to_the_same_in_both_runs(seed: int, monkeypatch: pytest.MonkeyPatch):
+    """By the compiled loops many seconds are sensed at once, and told in their order; without them nothing is."""
+    pytest.importorskip("numba")
+    for module, name, value in ((fast, "kernels", None), (names, "loops", None), (FenceSet, "grounded", False)):
+        monkeypatch.setattr(module, name, value)
+    one, records = lived(seed)
+    found, ahead = [], []
+    foresee = Sense.foresee
+    monkeypatch.setattr(Sense, "foresee", lambda self, *a: (foresee(self, *a), ahead.append(self._ahead is not None)))
+    for loops in (False, True):
+        assert not loops or fast.load()
+        pair = Pair(one, one, START)
+        pair.frames(frames_of(records, range(1, len(records))))
+        found.append((pair.report(), [msgspec.json.encode(core.state.people) for core in (pair.old, pair.new)]))
+        assert any(ahead) is loops
+    assert found[0] == found[1]
+
+
 # ------------------------------------------------------------------ in force in both runs
 
 CAPPED = DecidePolicy(quiet_hours=None, caps=(Cap(1, "day"),), cooldown=0.0)
@@ -213,6 +234,14 @@ def test_what_only_the_new_run_sends_is_taken_as_sent():
     pair.go([event("d1", NOON, "a")]).wait(NOON + 3600)
     assert [sent.rule for sent in pair.new.state.people["d1"].sent] == ["early"]
     assert pair.new.state.inflight == {}
+
+
+def test_what_is_taken_as_sent_went_at_its_own_time_whatever_came_with_it():
+    new = files(rule("early", "a"))
+    for others in ((), (0.4,), (0.4, 0.9, 4.9, 5.3)):
+        pair = Pair(files(rule("x", "z")), new)
+        pair.go([event("d1", NOON, "a"), *(event("d2", NOON + after, "b") for after in others)]).wait(NOON + 60)
+        assert [sent.at for sent in pair.new.state.people["d1"].sent] == [NOON + diff_run.LAG]
 
 
 def test_a_failed_attempt_of_the_journal_gives_back_in_both_runs():
