@@ -108,12 +108,14 @@ def _polygons(parts: list[_Rings], tell: Tell, budget: Budget) -> Polygons:
         raise TextError("The polygon has no rings.", "Give it an outer ring of four or more positions.")
     everything = [ring for rings in checked for ring in rings]
     budget.spend_close(everything)
-    crossing = [any(_jumps(ring) for ring in rings) for rings in checked]
+    crossing = [_crosses(rings) for rings in checked]
     geometry = shapely.MultiPolygon(
         [part for rings, split in zip(checked, crossing, strict=True) for part in _areas(rings, split)]
     )
     if any(crossing):
         tell("SPLIT", "The shape crosses the 180° meridian; it was split there.", "RFC 7946 wants two polygons.")
+    if geometry.is_empty:
+        raise TextError("The polygon has no area.", "Draw it again.")
     if geometry.is_valid:
         return _parts(geometry)
     problem = str(shapely.is_valid_reason(geometry)).partition("[")[0].strip()
@@ -139,9 +141,14 @@ def _ring(coordinates: list[_Position], tell: Tell) -> Ring:
     return tuple(positions)
 
 
-def _jumps(ring: Ring) -> bool:
-    """Whether a ring steps over more than half of the Earth: it crosses the antimeridian."""
-    return any(abs(b[0] - a[0]) > 180 for a, b in pairwise(ring))
+def _crosses(rings: list[Ring]) -> bool:
+    """Whether a polygon crosses the antimeridian: it steps over more than half of the Earth. A step from -180 to 180
+    may as well go all the way round: a band or a polar cap, which would have no area otherwise."""
+    steps = [abs(b[0] - a[0]) for ring in rings for a, b in pairwise(ring)]
+    if 360 not in steps or any(180 < step < 360 for step in steps):
+        return max(steps) > 180
+    turned = _turned(rings[0])
+    return turned[0] == turned[-1] and bool(shapely.Polygon(turned).area > 0)
 
 
 def _areas(rings: list[Ring], split: bool) -> list[Any]:
@@ -159,13 +166,19 @@ def _areas(rings: list[Ring], split: bool) -> list[Any]:
 
 
 def _unroll(ring: Ring) -> Ring:
+    """As ``_turned``. Raises ``TextError`` where that does not close."""
+    turned = _turned(ring)
+    if turned[0] != turned[-1]:
+        raise TextError("The polygon goes round a pole.", "Draw it as several polygons that do not.")
+    return turned
+
+
+def _turned(ring: Ring) -> Ring:
     """The ring with longitudes that go on past 180, so that no step is longer than half of the Earth."""
     turned, shift = [ring[0]], 0.0
     for before, (lon, lat) in pairwise(ring):
         shift += 360.0 if lon - before[0] < -180 else -360.0 if lon - before[0] > 180 else 0.0
         turned.append((lon + shift, lat))
-    if turned[0] != turned[-1]:
-        raise TextError("The polygon goes round a pole.", "Draw it as several polygons that do not.")
     return tuple(turned)
 
 

@@ -164,6 +164,25 @@ def test_a_polygon_over_the_antimeridian_is_split_and_told():
     assert codes(findings) == [("warning", "SPLIT")]
 
 
+@pytest.mark.parametrize(
+    ("ring", "area"),
+    [
+        ([(-180, 80), (180, 80), (180, 90), (-180, 90)], 3600),
+        ([(-180, 80), (0, 80), (180, 80), (180, 90), (-180, 90)], 3600),
+        ([(-180, -90), (180, -90), (180, 90), (-180, 90)], 64800),
+        ([(179, 0), (180, 0), (-180, 0), (-179, 0), (-179, 1), (-180, 1), (180, 1), (179, 1)], 2),
+    ],
+)
+def test_a_step_between_the_two_180s_goes_round_the_earth_where_it_must(ring, area):
+    fences, _ = read(feature(polygon([*ring, ring[0]])))
+    assert sum(shapely.Polygon(rings[0]).area for rings in fences[0].shape.parts) == pytest.approx(area)
+
+
+def test_a_polygon_over_the_antimeridian_without_an_area_is_refused():
+    fences, findings = read(feature(polygon([(179, 0), (-179, 0), (-178, 0), (179, 0)])))
+    assert (fences, "no area" in findings[0].problem) == ([], True)
+
+
 @pytest.mark.parametrize("begins", range(4))
 @pytest.mark.parametrize("west", [179.5, 180.2])
 def test_a_hole_of_a_polygon_over_the_antimeridian_stays_wherever_its_ring_begins(begins: int, west: float):
