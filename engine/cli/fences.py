@@ -83,7 +83,10 @@ def inspect(
 
 def _told(word: str, line: dict[str, Any]) -> str:
     metres = line["metres"]
-    side = f"{metres:.1f} m inside" if metres >= 0 else f"{-metres:.1f} m outside"
+    if metres is None:
+        side = "no border anywhere"
+    else:
+        side = f"{metres:.1f} m inside" if metres >= 0 else f"{-metres:.1f} m outside"
     name = f" ({line['name']})" if line["name"] else ""
     told = f"{word}  {line['id']}{name}  {side}, P(inside) {line['probability']:.2f}"
     if line.get("reason") == Reason.TOO_IMPRECISE:

@@ -1,5 +1,6 @@
 """What fences say of one point, for people who look: which hold it, how far is each border, how likely the inside."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -25,9 +26,9 @@ class Inspected(Protocol):
 def inspect_at(
     fences: Inspected, policy: SensePolicy, lat: float, lon: float, accuracy: float | None = None
 ) -> dict[str, Any]:
-    """``geofences`` that hold the point and those ``near``, each with ``metres`` to its border (positive inside), the
-    ``probability`` of being inside with that accuracy in metres (None: the policy's default), and a ``reason`` where
-    no fix of that accuracy could ever enter it."""
+    """``geofences`` that hold the point and those ``near``, each with ``metres`` to its border (positive inside; None:
+    the whole Earth has none), the ``probability`` of being inside with that accuracy in metres (None: the policy's
+    default), and a ``reason`` where no fix of that accuracy could ever enter it."""
     radius = policy.default_accuracy if accuracy is None else accuracy
     holding = fences.containing(lat, lon)
     near = [id for id, _ in fences.nearest(lat, lon, _NEAR + len(holding)) if id not in holding][:_NEAR]
@@ -39,7 +40,8 @@ def inspect_at(
     def line(id: str) -> dict[str, Any]:
         fence = fences.fences[id]
         told: dict[str, Any] = {"id": id, "name": fence.name, "tags": list(fence.tags), "source": fence.source}
-        told["metres"] = round(fences.distance(id, lat, lon), 2)
+        metres = fences.distance(id, lat, lon)
+        told["metres"] = round(metres, 2) if math.isfinite(metres) else None
         told["probability"] = round(fences.probability(id, lat, lon, radius), 4)
         return told | ({"reason": Reason.TOO_IMPRECISE} if id in small else {})
 

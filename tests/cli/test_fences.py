@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from engine.author.geojson import read_fences
 from engine.author.outgoing import feature_of
 from engine.cli import main
-from tests.support import OPEN_HOUSE, circle, running, write_project
+from tests.support import OPEN_HOUSE, circle, polygon, running, write_project
 
 LAT, LON = 52.52, 13.405
 HALL = circle("hall", LAT, LON, 200.0, name="Hall", tags=["cafe", "city"])
@@ -173,3 +173,11 @@ def test_a_running_server_tells_the_same_and_its_run_time_fences(herenow: Hereno
 def test_a_server_that_is_not_there_is_told(herenow: Herenow):
     done = herenow("inspect", LAT, LON, "--url", "http://127.0.0.1:9")
     assert (done.exit_code, "no server answers" in done.output) == (2, True)
+
+
+def test_the_whole_earth_is_a_fence_without_a_border(herenow: Herenow, tmp_path: Path):
+    ring = [(-180.0, -90.0), (180.0, -90.0), (180.0, 90.0), (-180.0, 90.0)]
+    write_project(tmp_path, OPEN_HOUSE, "rules: {}\n", [polygon("earth", [ring])])
+    assert "in    earth  no border anywhere, P(inside) 1.00" in herenow("inspect", LAT, LON).output
+    told = json.loads(herenow("inspect", LAT, LON, "--format", "json").output)
+    assert told["geofences"][0]["metres"] is None
