@@ -209,7 +209,7 @@ class Sandbox:
         here = self.folder / ".here"
         done = subprocess.run(
             ["bash", "-e", "-c", f"{lines}\npwd > {here}"],
-            cwd=self.folder / self.at, env=environ, capture_output=True, text=True, timeout=120,
+            cwd=self.folder / self.at, env=environ, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         if done.returncode == 0:
             self.at = Path(here.read_text().strip())
