@@ -9,7 +9,7 @@ import numpy as np
 from numba.np.numpy_support import carray
 
 from engine.ingest.lastkeys import EMPTY, KEYS, STATE
-from engine.loops import jit
+from engine.loops import jit, jit_making
 from engine.peek import pointer
 
 
@@ -56,12 +56,12 @@ def _move_up(row: int, kind: int, at: int, key: int, words: Any, chunks: Any, ow
     _give_up(kind, at, words, chunks, owners, sizes)
 
 
-@jit
+@jit_making
 def _chunks(pools: Any, kind: int, more: int) -> Any:
     return carray(pointer(pools[3 * kind]), ((pools[3 * kind + 2] + more) * (2 << kind),), np.int64)
 
 
-@jit
+@jit_making
 def _owner(pools: Any, kind: int, more: int) -> Any:
     return carray(pointer(pools[3 * kind + 1]), (pools[3 * kind + 2] + more,), np.int32)
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.np.numpy_support import carray
 
-from engine.loops import jit
+from engine.loops import jit_making
 from engine.peek import pointer
 from engine.sense.columns import Devices, Stays
 from engine.sense.context import TOLD
@@ -17,12 +17,12 @@ from engine.sense.verdict import KNOWN
 _DEVICE, _STAY, _KNOWNS = Devices.row(), Stays.row(), len(KNOWN)
 
 
-@jit
+@jit_making
 def _floats(address: int, count: int) -> Any:
     return carray(pointer(address), (count,), np.float64)
 
 
-@jit
+@jit_making
 def _ints(address: int, rows: int, width: int) -> Any:
     return carray(pointer(address), (rows, width), np.int64)
 
@@ -53,7 +53,7 @@ class Found(NamedTuple):
     armed_due: Any
 
 
-@jit
+@jit_making
 def world_of(c: Any) -> World:
     return World(
         carray(pointer(c.devices), (c.n_devices,), _DEVICE),
@@ -79,7 +79,7 @@ def world_of(c: Any) -> World:
     )
 
 
-@jit
+@jit_making
 def found_of(c: Any) -> Found:
     return Found(
         carray(pointer(c.before), (c.n_before,), _DEVICE),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.loops import jit
+from engine.loops import jit, jit_making
 from engine.sense.columns import HELD, STATE
 from engine.sense.depths import GRID
 from engine.sense.index import MIX as _MIX
@@ -59,21 +59,27 @@ def clocks(
 
 
 @jit
+def _slot(key: int, slots: Any) -> Any:
+    """Where a cell is looked for first."""
+    mixed = np.int64(key) * _MIX
+    return (mixed ^ (mixed >> 29)) & (len(slots) - 1)
+
+
+@jit
 def _span(key: Any, slots: Any) -> tuple[int, int]:
     """Where the members of a cell begin and end."""
-    mask, mixed = len(slots) - 1, np.int64(key) * _MIX
-    slot = (mixed ^ (mixed >> 29)) & mask
+    slot = _slot(key, slots)
     while slots[slot].stop:
         if slots[slot].key == key:
             return slots[slot].start, slots[slot].stop
-        slot = (slot + 1) & mask
+        slot = (slot + 1) & (len(slots) - 1)
     return 0, 0
 
 
 @jit
 def _cells(asked: Any, count: int, numbers: Any, slots: Any, levels: Any, spans: Any) -> int:
     """The members of the cells in which fixes lie, into ``spans`` (signal, from, to); how many members there are."""
-    total = 0
+    total, start, width = 0, slots.ctypes.data, slots.itemsize
     for n in range(len(levels)):
         level = levels[n]
         cells = 1 << level
@@ -82,9 +88,12 @@ def _cells(asked: Any, count: int, numbers: Any, slots: Any, levels: Any, spans:
             k, place = asked[m], n * count + m
             lat, lon = numbers[1, k], numbers[2, k]
             across, up = math.floor((lon + 180.0) * fine) & (cells - 1), math.floor((lat + 90.0) * fine)
-            start, stop = _span((level << 52) | (across << 26) | up, slots)
-            spans[place, 0], spans[place, 1], spans[place, 2] = k, start, stop
-            total += stop - start
+            key = (level << 52) | (across << 26) | up
+            spans[place, 0], spans[place, 1] = k, key
+            ahead(start + _slot(key, slots) * width)
+    for place in range(len(levels) * count):
+        spans[place, 1], spans[place, 2] = _span(spans[place, 1], slots)
+        total += spans[place, 2] - spans[place, 1]
     return total
 
 
@@ -193,7 +202,7 @@ def _judged(
         )  # fmt: skip
 
 
-@jit
+@jit_making
 def sweep(
     first: int, last: int, rows: Any, numbers: Any, devices: Any, knowns: Any, limits: Any, ground: Any, tables: Any,
     before: Any, modes: Any, pairs: Any, seen: Any,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.loops import jit
+from engine.loops import jit, jit_making
 from engine.sense.columns import HELD, NEVER, NONE
 from engine.sense.context import DONE, MORE_PAIRS, MORE_STAYS, MORE_TOLD, TOLD
 from engine.sense.index import MIX
@@ -42,7 +42,7 @@ class Bench(NamedTuple):
     after: Any
 
 
-@jit
+@jit_making
 def _previous(rows: Any, previous: Any) -> None:
     """For each signal the one before it of the same device; NONE where it is the first."""
     size = 4
@@ -57,7 +57,7 @@ def _previous(rows: Any, previous: Any) -> None:
         slots[slot] = k
 
 
-@jit
+@jit_making
 def advance(context: Any, rows: Any, numbers: Any, received: Any, forced: Any) -> Any:
     """Apply signals from ``at`` on, all but those ``forced`` to be left (none where that is empty) and what comes after
     them of the same device; how it ends. Signals go together as long as each is of another device."""
@@ -279,7 +279,7 @@ def _arm(c: Any, own: Any, row: int, limits: Any, found: Found) -> None:
             c.arms += 1
 
 
-@jit
+@jit_making
 def fire(context: Any, rows: Any, received: float) -> int:
     """Fire the timers of devices (``rows``, from ``at`` on) that are due by a journal time; how it ends. ``signal`` of
     what is told, and what is left: the place among the rows."""
