@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine.model.person import Position
 from engine.model.release import SensePolicy
 from engine.model.signal import Signal
+from engine.model.signals import Signals
 from engine.sense.arithmetic import Ints
 from engine.sense.columns import Devices
 from engine.sense.stops import Stand
@@ -120,7 +121,9 @@ class Past:
         if not hits or hits[-1] <= record:
             return None
         at, heard = (float(self._own[name][hits[0]]) for name in ("at", "received"))
+        signals = self._signals
         for k in hits:
-            if k <= record and self._signals[k].at >= at and k not in self.skipped:
-                at, heard = self._signals[k].at, self._received[k]
+            told = float(signals.numbers[0, k]) if isinstance(signals, Signals) else signals[k].at
+            if k <= record and told >= at and k not in self.skipped:
+                at, heard = told, self._received[k]
         return at, heard
