@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -26,7 +26,8 @@ HALF_OPEN = 5.0  # seconds after a failed append in which nothing is expected of
 
 class Appending:
     """What waits for the journal. ``hand_on`` is given each frame that is durable, and who waits until it is applied;
-    the keys of signals that did not get in are forgotten by ``recent()``."""
+    ``caught_up`` returns when there may be more of them; the keys of signals that did not get in are forgotten by
+    ``recent()``."""
 
     def __init__(
         self,
@@ -35,9 +36,10 @@ class Appending:
         metrics: Metrics,
         recent: Callable[[], Recent],
         hand_on: Callable[[Frame, list[Pending]], None],
+        caught_up: Callable[[], Awaitable[None]],
     ) -> None:
         self._store, self._clock, self._metrics = store, clock, metrics
-        self._recent, self._hand_on = recent, hand_on
+        self._recent, self._hand_on, self._caught_up = recent, hand_on, caught_up
         self.waiting = 0  # records that are not durable yet
         self._queue: deque[Pending] = deque()
         self._calls: list[Callable[[], None]] = []  # who puts in what it has, once there is an append to take it
@@ -85,6 +87,7 @@ class Appending:
         while True:
             slept = not self._arrived.is_set()
             await self._arrived.wait()
+            await self._caught_up()
             await pace.rest(self.waiting, slept)
             self.call()
             records = self._take()

@@ -57,7 +57,8 @@ class Runner:
         self.loops: Literal["python", "coming", "compiled"] = "python"  # what signals are read and sensed by
         self.divergence = 0
         self._stepping = Stepping(store, clock, self.metrics, lambda: self.core, self.feed, self._stepped)
-        self._appending = Appending(store, clock, self.metrics, lambda: self.recent, self._stepping.add)
+        stepping = self._stepping
+        self._appending = Appending(store, clock, self.metrics, lambda: self.recent, stepping.add, stepping.caught_up)
         self._ticker = Ticker(clock, self, lambda: self.core.next_due())
         wake, made = self._stepping.wake, self.releases.made
         self.saving = Saving(store, lambda: self.core, self._pieces, self.notes, wake, made)

@@ -23,6 +23,8 @@ log = structlog.get_logger("herenow.stepping")
 PARTITION = 0
 MOST = 4096  # records of a step where they are cheap; ``Portion`` makes it fewer where they would take long
 PACE = (1024, 0.02)  # records that are worth a step at once, and seconds that fewer may gather for it
+BEHIND = 2 * MOST  # records that wait to be stepped from which the next append waits, too
+PATIENCE = 0.25  # seconds that it does: a commit that cannot get through must not keep signals from the journal
 COMMIT_RETRY = 0.5  # seconds between tries to commit when the store cannot
 
 
@@ -48,6 +50,8 @@ class Stepping:
         self.trouble = ""  # why the commit under way does not get through
         self._frames: deque[tuple[Frame, list[Pending]]] = deque()
         self._woken = asyncio.Event()
+        self._near = asyncio.Event()  # no more wait than may
+        self._near.set()
         self._outcomes = Outcomes(self.wake)
 
     def add(self, frame: Frame, waiting: list[Pending]) -> None:
@@ -56,7 +60,16 @@ class Stepping:
         self._frames += [(part, []) for part in parts]
         self._frames.append((rest, waiting))
         self.waiting += len(frame.records)
+        if self.waiting > BEHIND:
+            self._near.clear()
         self._woken.set()
+
+    async def caught_up(self) -> None:
+        """Return when no more waits than may, or after a while. Whoever sends more than is stepped waits for the answer
+        a little longer then, long before anybody is refused, and what is decided is not seconds old."""
+        if not self._near.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._near.wait(), PATIENCE)
 
     def wake(self) -> None:
         """Take a step even if there is nothing to step."""
@@ -84,6 +97,8 @@ class Stepping:
             stepped = sum(len(frame.records) for frame in frames)
             portion.learn(stepped, took)
             self.waiting -= stepped
+            if self.waiting <= BEHIND:
+                self._near.set()
             for pending in waiting:
                 pending.finish()
             self._publish(effects, seqs)

@@ -10,6 +10,7 @@ from engine.ingest.dedupe import Recent
 from engine.model.moment import Effects
 from engine.model.record import Attempt, Control, Tick
 from engine.model.signal import Signal
+from engine.pipeline import stepping
 from engine.pipeline.runner import MAX_BATCH
 from engine.pipeline.state import decode_checkpoint
 from engine.ports import MomentQuery
@@ -31,6 +32,29 @@ async def test_a_large_request_is_taken_in_parts_and_counted_whole(start, hello)
     frames = [frame async for frame in runner.store.read(0, 1)]
     assert max(len(frame.records) for frame in frames) <= MAX_BATCH
     assert [r.id for frame in frames for r in frame.records if isinstance(r, Signal)] == [s.id for s in many]
+
+
+async def test_who_sends_more_than_is_stepped_waits_for_the_answer(start, hello, monkeypatch) -> None:
+    monkeypatch.setattr(stepping, "BEHIND", 3)
+    monkeypatch.setattr(stepping, "PATIENCE", 3600.0)
+    monkeypatch.setattr(stepping, "COMMIT_RETRY", 0.01)
+    runner = await start()
+    runner.store.full.add("commit")
+    assert await runner.ingest([hello(n, f"d{n}") for n in range(4)]) == (4, 0)
+    more = asyncio.create_task(runner.ingest([hello(9, "d9")]))
+    assert (await asyncio.wait({more}, timeout=0.05))[1] == {more}
+    runner.store.full.clear()
+    assert await asyncio.wait_for(more, 5.0) == (1, 0)
+
+
+async def test_signals_get_into_the_journal_though_commits_do_not_get_through(start, hello, monkeypatch) -> None:
+    monkeypatch.setattr(stepping, "BEHIND", 3)
+    monkeypatch.setattr(stepping, "PATIENCE", 0.01)
+    runner = await start()
+    runner.store.full.add("commit")
+    assert await runner.ingest([hello(n, f"d{n}") for n in range(4)]) == (4, 0)
+    assert await asyncio.wait_for(runner.ingest([hello(9, "d9")]), 5.0) == (1, 0)
+    runner.store.full.clear()
 
 
 async def test_a_large_request_that_fails_half_way_is_known_when_it_comes_again(start, hello) -> None:
