@@ -166,7 +166,7 @@ class Servers:
             process.wait(30)
 
 
-KINDS = (("HTTP arrays of 100", 100, 64), ("WebSocket frames", 0, 8), ("single POSTs", 1, 64))
+KINDS = (("HTTP arrays of 100", 100, 64), ("WebSocket frames", 0, 64), ("single POSTs", 1, 64))
 AGAINST = ("herenow", "bare", "baseline")
 
 
