@@ -1,6 +1,7 @@
 """Geofences from other formats: KML (KMZ), CSV and shapefiles become features, each with its place in its file."""
 
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -65,6 +66,19 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
+# What zipfile raises of an archive that is broken, or of a kind that it does not read.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+
+
 def _unzipped(path: Path, data: bytes) -> bytes:
     """The first .kml of a KMZ archive, which is what a KMZ shows; never more of it than a file may have."""
     try:
@@ -74,7 +88,7 @@ def _unzipped(path: Path, data: bytes) -> bytes:
                 raise HerenowError("there is no .kml in the archive", str(path), "Export it again as KML.")
             with archive.open(names[0]) as file:
                 found = file.read(MAX_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except _BROKEN as error:
         raise HerenowError(f"the archive cannot be read: {error}", str(path), "Export it again as KML.") from error
     if len(found) > MAX_BYTES:
         raise HerenowError(f"its KML is larger than {MAX_BYTES // 1_000_000} MB", str(path), "Split it.")

@@ -108,7 +108,7 @@ def _polygons(parts: list[_Rings], tell: Tell, budget: Budget) -> Polygons:
         raise TextError("The polygon has no rings.", "Give it an outer ring of four or more positions.")
     everything = [ring for rings in checked for ring in rings]
     budget.spend_close(everything)
-    crossing = [_crosses(rings) for rings in checked]
+    crossing = [any(map(_crosses, rings)) for rings in checked]
     geometry = shapely.MultiPolygon(
         [part for rings, split in zip(checked, crossing, strict=True) for part in _areas(rings, split)]
     )
@@ -141,28 +141,37 @@ def _ring(coordinates: list[_Position], tell: Tell) -> Ring:
     return tuple(positions)
 
 
-def _crosses(rings: list[Ring]) -> bool:
-    """Whether a polygon crosses the antimeridian: it steps over more than half of the Earth. A step from -180 to 180
-    may as well go all the way round: a band or a polar cap, which would have no area otherwise."""
-    steps = [abs(b[0] - a[0]) for ring in rings for a, b in pairwise(ring)]
+def _crosses(ring: Ring) -> bool:
+    """Whether a ring crosses the antimeridian: it steps over more than half of the Earth. A step from -180 to 180 may
+    as well go all the way round: a band or a polar cap, which would have no area otherwise."""
+    steps = [abs(b[0] - a[0]) for a, b in pairwise(ring)]
     if 360 not in steps or any(180 < step < 360 for step in steps):
         return max(steps) > 180
-    turned = _turned(rings[0])
+    turned = _turned(ring)
     return turned[0] == turned[-1] and bool(shapely.Polygon(turned).area > 0)
 
 
 def _areas(rings: list[Ring], split: bool) -> list[Any]:
+    """What a polygon covers; where one of its rings is to be split, each is by itself: a hole may begin on the other
+    side of the meridian than the outline."""
     if not split:
         return [shapely.Polygon(rings[0], rings[1:])]
-    unrolled = [_unroll(ring) for ring in rings]
-    unrolled = [_beside(ring, unrolled[0]) for ring in unrolled]
-    whole = shapely.make_valid(shapely.Polygon(unrolled[0], unrolled[1:]), method="structure")
-    found: list[Any] = []
+    whole = _flat(rings[0])
+    for hole in rings[1:]:
+        whole = shapely.difference(whole, _flat(hole))
+    return [area for area in shapely.get_parts(whole) if area.geom_type == "Polygon" and area.area > 0]
+
+
+def _flat(ring: Ring) -> Any:
+    """What a ring encloses, between -180 and 180."""
+    if not _crosses(ring):
+        return shapely.make_valid(shapely.Polygon(ring), method="structure")
+    whole = shapely.make_valid(shapely.Polygon(_unroll(ring)), method="structure")
+    pieces = []
     for turn in (-1, 0, 1):
         piece = shapely.intersection(whole, shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90))
-        moved = shapely.transform(piece, lambda xy, by=360 * turn: xy - np.array([by, 0.0]))
-        found += [area for area in shapely.get_parts(moved) if area.geom_type == "Polygon" and area.area > 0]
-    return found
+        pieces.append(shapely.transform(piece, lambda xy, by=360 * turn: xy - np.array([by, 0.0])))
+    return shapely.union_all(pieces)
 
 
 def _unroll(ring: Ring) -> Ring:
@@ -180,17 +189,6 @@ def _turned(ring: Ring) -> Ring:
         shift += 360.0 if lon - before[0] < -180 else -360.0 if lon - before[0] > 180 else 0.0
         turned.append((lon + shift, lat))
     return tuple(turned)
-
-
-def _beside(ring: Ring, other: Ring) -> Ring:
-    """A ring turned by whole circles to where another one lies: a hole may begin on the other side of the meridian."""
-    turn = 360.0 * round((_middle(other) - _middle(ring)) / 360.0)
-    return tuple((lon + turn, lat) for lon, lat in ring) if turn else ring
-
-
-def _middle(ring: Ring) -> float:
-    lons = [lon for lon, _ in ring]
-    return (min(lons) + max(lons)) / 2.0
 
 
 def _parts(geometry: Any) -> Polygons:

@@ -95,7 +95,8 @@ class LockStep:
                 if _ticks(frame):  # what was due then has been done just now
                     yield frame.received, 1
                     continue
-                until = min(frame.received + SPAN, due)
+                sends = [side.sending[0][0] for side in self.sides if side.sending]
+                until = min(frame.received + SPAN, due, *sends)
             batch.append(frame)
             records += len(frame.records)
         if batch:

@@ -104,8 +104,8 @@ class Outcomes:
         if more or self._ripe or not all(len(one.records) for one in waiting):
             self._take(effects, waiting)
             return not effects.durable()
-        if effects.settled:
-            self._settled += effects.settled
+        self._settled += effects.settled
+        if self._settled:  # also those whose frame was cut behind it
             self._waiting += waiting
             waiting.clear()
             self._timer = self._timer or asyncio.get_running_loop().call_later(self.LONGEST, self._ripen)

@@ -53,6 +53,7 @@ class Stepping:
         self._near = asyncio.Event()  # no more wait than may
         self._near.set()
         self._outcomes = Outcomes(self.wake)
+        self._telling: list[Pending] = []  # who waits for the step under way
 
     def add(self, frame: Frame, waiting: list[Pending]) -> None:
         """Step through this, too; who waits is told when it is applied."""
@@ -77,7 +78,7 @@ class Stepping:
 
     def fail(self, error: StoreError) -> None:
         """Tell everybody."""
-        for pending in [pending for _, waiting in self._frames for pending in waiting]:
+        for pending in [*self._telling, *(pending for _, waiting in self._frames for pending in waiting)]:
             pending.finish(error)
         self._outcomes.fail(error)
 
@@ -89,6 +90,7 @@ class Stepping:
             await self._woken.wait()
             await pace.rest(self.waiting if self.waiting < portion.most else MOST, slept)
             frames, waiting = take_frames(self._frames, portion.most)
+            self._telling = waiting
             if not self._frames:
                 self._woken.clear()
             effects, took = self._step(frames)

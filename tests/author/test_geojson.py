@@ -283,3 +283,15 @@ def test_any_bytes_give_an_answer(noise, at):
     data = json.dumps({"type": "FeatureCollection", "features": [feature(POINT, radius=5)]}).encode()
     fences, findings = read_fences("x.geojson", data[:at] + noise + data[at:])
     assert fences or findings
+
+
+@pytest.mark.parametrize("between", [(), (0,), (-90, 0, 90)])
+@pytest.mark.parametrize("hole", [(170, -170), (170, 180, -180, -170)])
+def test_a_hole_over_the_antimeridian_is_cut_out_of_a_band_round_the_earth(between, hole):
+    south, north = [-180, *between, 180], [180, *between[::-1], -180]
+    shape = polygon([*((lon, 10) for lon in south), *((lon, 20) for lon in north), (-180, 10)])
+    shape["coordinates"].append([*((lon, 12) for lon in hole), *((lon, 18) for lon in hole[::-1]), (hole[0], 12)])
+    fences, findings = read(feature(shape))
+    assert codes(findings) == [("warning", "SPLIT")]
+    area = sum(shapely.Polygon(rings[0], rings[1:]).area for rings in fences[0].shape.parts)
+    assert area == pytest.approx(3600 - 120)

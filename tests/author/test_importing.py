@@ -1,5 +1,6 @@
 """Fences from KML, CSV, shapefiles and GeoJSON without ids: good ones come in, each bad one is told with its place."""
 
+import contextlib
 import io
 import tracemalloc
 import zipfile
@@ -277,6 +278,18 @@ def zipped(**files: str) -> bytes:
         for name, content in files.items():
             archive.writestr(name.replace("_", "."), content)
     return held.getvalue()
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_kmz_with_a_wrong_byte_is_read_or_refused(tmp_path: Path, kind: int):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", kind) as archive:
+        archive.writestr("doc.kml", KML)
+    for at in range(0, len(held.getvalue()), 7):
+        spoiled = bytearray(held.getvalue())
+        spoiled[at] ^= 0xFF
+        with contextlib.suppress(HerenowError):
+            imported(tmp_path, "x.kmz", bytes(spoiled))
 
 
 @pytest.mark.parametrize("name", ["x.kmz", "x.kml"])

@@ -244,6 +244,15 @@ def test_what_is_taken_as_sent_went_at_its_own_time_whatever_came_with_it():
         assert [sent.at for sent in pair.new.state.people["d1"].sent] == [NOON + diff_run.LAG]
 
 
+@pytest.mark.parametrize("others", [(), (4.9,), (4.2, 5.15)])
+def test_what_follows_a_message_taken_as_sent_comes_whatever_came_with_it(others):
+    then = "  then:\n    purpose: service\n    when:\n      after: early converted\n    message:\n      body: More\n"
+    pair = Pair(files(rule("x", "z")), files(rule("early", "a"), then))
+    near = [event("d2", NOON + after, "b") for after in others]
+    pair.go([event("d1", NOON, "a"), *near, event("d1", NOON + 5.3, "purchase")]).wait(NOON + 60)
+    assert [sent.rule for sent in pair.new.state.people["d1"].sent] == ["early", "then"]
+
+
 def test_a_failed_attempt_of_the_journal_gives_back_in_both_runs():
     old = files(rule("early", "a"), rule("late", "b"), decide=CAPPED)
     pair = Pair(old, files(rule("early", "a", body="Hey"), rule("late", "b"), decide=CAPPED))

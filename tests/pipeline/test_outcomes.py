@@ -66,12 +66,15 @@ async def test_an_outcome_is_committed_soon_where_nothing_else_is(monkeypatch) -
     assert outcomes.keep(outcome("c"), [])  # and from then on anew
 
 
-async def test_who_waits_for_what_commits_nothing_need_not_wait_for_outcomes() -> None:
-    outcomes, own = Outcomes(list), waiter()
+async def test_who_sent_is_told_with_the_commit_though_the_frame_was_cut_behind_the_outcome() -> None:
+    outcomes, own, last = Outcomes(list), waiter(), outcome("b")
     outcomes.keep(outcome("a"), [])
     waiting = [own]
     assert outcomes.keep(Effects(), waiting)
-    assert waiting == [own]
+    assert waiting == []
+    last.moments, told = [MOMENT], []
+    assert not outcomes.keep(last, told)
+    assert told == [own]
 
 
 async def test_who_asks_for_all_there_is_has_outcomes_committed() -> None:

@@ -25,6 +25,17 @@ async def soon(condition, seconds: float = 5.0) -> None:
 # ------------------------------------------------------------------ acknowledgements
 
 
+async def test_who_waits_for_a_step_that_breaks_is_told(start, monkeypatch) -> None:
+    runner = await start()
+
+    def broken(frames):
+        raise ValueError("boom")
+
+    monkeypatch.setattr(runner.core, "step", broken)
+    with pytest.raises(StoreError):
+        await asyncio.wait_for(runner.submit([Tick()], applied=True), 5.0)
+
+
 async def test_a_large_request_is_taken_in_parts_and_counted_whole(start, hello) -> None:
     runner = await start()
     many = [hello(n, f"d{n}") for n in range(MAX_BATCH + 10)]
