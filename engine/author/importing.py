@@ -66,17 +66,8 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-# What zipfile raises of an archive that is broken, or of a kind that it does not read.
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    OSError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-)
+# What zipfile raises of an archive that is broken, or (RuntimeError) of a kind that it does not read.
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError)
 
 
 def _unzipped(path: Path, data: bytes) -> bytes:

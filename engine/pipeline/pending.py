@@ -98,8 +98,9 @@ class Outcomes:
         return len(self._settled)
 
     def keep(self, effects: Effects, waiting: list[Pending]) -> bool:
-        """Whether there is nothing to commit now: ``waiting`` is left with those who need wait no longer. If there is,
-        what was kept is put before it. Who waits for nothing of their own wants all that there is."""
+        """Whether there is nothing to commit now: ``waiting`` is left with those who need wait no longer: nobody while
+        something is kept. If there is, what was kept is put before it. Who waits for nothing of their own wants all
+        that there is."""
         more = effects.moments or effects.notifications or effects.cancels or effects.holds
         if more or self._ripe or not all(len(one.records) for one in waiting):
             self._take(effects, waiting)
